@@ -19,7 +19,7 @@ import { createTcpProxy, type TcpProxy } from '../../test/tcp-proxy.js';
 import { the } from '../../test/the.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { createMemoryEventStore } from '../event-store/memory.js';
-import { createRedisSink, documentKey, REDIS_OPTIONS } from './redis.js';
+import { createRedisSink, documentKey, positionsKey, REDIS_OPTIONS, SWEEP } from './redis.js';
 
 const TEST_TIMEOUT_MS = 60_000;
 const SLOTS = 16_384;
@@ -204,16 +204,16 @@ describeWith('redis', 'The Redis sink in a cluster', function (engines) {
 describeWith('redis', 'A Redis cluster of which one node dies', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
   let running: RedisCluster;
+  let keyPrefix: string;
   let cluster: Cluster;
   let store: DocumentStore;
   let world: World;
 
   before(async () => {
     running = await engines.freshRedisCluster({ withReplicas: true });
-    cluster = new Cluster(
-      running.nodes.map(({ address }) => address),
-      { redisOptions: REDIS_OPTIONS },
-    );
+    const addresses = running.nodes.map(({ address }) => address);
+    keyPrefix = await prefixThatSeparates(addresses[0]!);
+    cluster = new Cluster(addresses, { keyPrefix, redisOptions: REDIS_OPTIONS });
     cluster.on('error', () => {});
     await once(cluster, 'ready');
     store = await createRedisSink(cluster).open([items]);
@@ -226,7 +226,8 @@ describeWith('redis', 'A Redis cluster of which one node dies', function (engine
     await world.write({ title: 'Mug' }, { price: 1 });
     world.clock.now += 60_000;
     await sweepOf(world);
-    const { node, replica } = await ownersOf(documentKey(TABLE, 'mug'));
+    const index = await placeOf(cluster, keyPrefix + documentKey(TABLE, 'mug'));
+    const [node, replica] = [the(running.nodes[index]), the(running.replicas[index])];
     const [toNode, toReplica] = [new Redis(node.address), new Redis(replica.address)];
     toNode.on('error', () => {});
     await eventually('the replica has everything', async () => {
@@ -243,6 +244,7 @@ describeWith('redis', 'A Redis cluster of which one node dies', function (engine
     await eventually('the replica has taken over', async () =>
       expect(await itemIn(store)).to.deep.equal({ title: 'Mug', price: 1 }),
     );
+    expect(await positionIn(store), 'on another node').to.equal(3);
 
     await world.write({ price: 2 });
     world.clock.now += 60_000;
@@ -252,11 +254,22 @@ describeWith('redis', 'A Redis cluster of which one node dies', function (engine
     for (const client of [toNode, toReplica]) client.disconnect();
   });
 
-  /** The node with the slot of this key, and its replica. */
-  async function ownersOf(key: string) {
-    const slot = Number(await cluster.cluster('KEYSLOT', key));
-    const index = Math.floor((slot * running.nodes.length) / SLOTS);
-    return { node: the(running.nodes[index]), replica: the(running.replicas[index]) };
+  /** With it the document is on another node than its position and the progress of the sweep. */
+  async function prefixThatSeparates(address: string): Promise<string> {
+    const client = new Redis(address);
+    for (let n = 0; ; n++) {
+      const prefix = `shop-${n}:`;
+      const keys = [documentKey(TABLE, 'mug'), positionsKey(MUG), SWEEP].map((key) => prefix + key);
+      const [document, ...others] = await Promise.all(keys.map((key) => placeOf(client, key)));
+      if (others.includes(document!)) continue;
+      client.disconnect();
+      return prefix;
+    }
+  }
+
+  /** Which of the nodes has the slot of this key. */
+  async function placeOf(client: Redis | Cluster, key: string): Promise<number> {
+    return Math.floor((Number(await client.cluster('KEYSLOT', key)) * running.nodes.length) / SLOTS);
   }
 });
 
