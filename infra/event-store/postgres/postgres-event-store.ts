@@ -246,16 +246,16 @@ function insertValues(commits: readonly StoredCommit[], now: number): unknown[] 
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
   const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
   return [
-    column('pk'),
+    textArray(column('pk')),
     column('sk'),
     column('f'),
     column('fv'),
     column('lv'),
     textArray(column('ev')),
     column('at'),
-    sorted.map(({ cs }) => JSON.stringify(cs)),
-    column('ph'),
-    column('h'),
+    textArray(sorted.map(({ cs }) => JSON.stringify(cs))),
+    textArray(column('ph')),
+    textArray(column('h')),
     column('lp'),
     now,
   ];
