@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { hlcOf } from '../../domain/kernel/clock.js';
 import { type Position, START, type StoredCommit } from '../../domain/kernel/commit.js';
-import { compareLogEntries, type EventStore, entryOf } from '../../domain/kernel/event-store.js';
+import { compareLogEntries, entryOf, type LogEntry } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { runsOf } from '../../test/every-case.js';
@@ -25,14 +25,15 @@ const PAST_WATERMARK_MS = LAG_MS + 1;
 describe('The archiver', () => {
   it('gives each commit up to the watermark an index in total order, and signs the tree', async () => {
     const shop = createShop();
-    const [b, a] = [await shop.append('note#b'), await shop.append('note#a')];
+    const b = await shop.append('note#b');
+    const a = await shop.append('note#a');
     await shop.append('note#b', b);
     shop.passes(PAST_WATERMARK_MS);
     await shop.append('note#a', a); // not yet behind the watermark
     const { head, checkpoint, held } = await shop.archiver().run();
     expect(head).to.include({ segments: 1, size: 3 });
     expect(held).to.deep.equal([]);
-    expect(await shop.archived()).to.deep.equal(['note#b 1', 'note#a 1', 'note#b 2']);
+    expect(await shop.archived()).to.deep.equal(['note#a 1', 'note#b 1', 'note#b 2']);
     expect(unverifiedCheckpoint(the(checkpoint))).to.include({ origin: 'commerce-core/test', size: 3 });
   });
 
@@ -249,7 +250,9 @@ async function play(steps: readonly Step[], seed: number): Promise<void> {
             for (let turns = random(4); turns > 0; turns--) await Promise.resolve();
             if (each.crashes && random(12) === 0) throw new Crash(`crashed ${when} it was written`);
           };
-          return shop.archiver({ maxSegmentCommits: each.segment }, pace).run().catch(unlessCrash);
+          // The index of the log may be behind for one of them.
+          const store = shop.storeWithout(`note#${random(8)}`);
+          return shop.archiver({ store, maxSegmentCommits: each.segment }, pace).run().catch(unlessCrash);
         }),
       );
     } else if (each.does === 'lose index') {
@@ -310,18 +313,19 @@ function createShop() {
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec, log, clock, watermarkLagMs: LAG_MS });
   const hidden = new Set<string>();
-  const isShown = ({ pk, sk }: StoredCommit) => !hidden.has(`${pk} ${sk}`) && !hidden.has(pk);
-  const visible: Pick<EventStore, 'stored' | 'read' | 'log' | 'watermark'> = {
-    ...store,
-    async *stored(range) {
-      for await (const commit of store.stored(range)) if (isShown(commit)) yield commit;
-    },
-    async *log(after, upTo) {
-      const last = Math.min(upTo ?? Number.MAX_SAFE_INTEGER, await store.watermark());
-      const entries = log.arrivals.filter((commit) => isShown(commit)).map(entryOf);
-      yield* entries.filter(({ at }) => at > after && at <= last).sort(compareLogEntries);
-    },
-  };
+  function storeWithout(id?: StreamId): ArchiverDeps['store'] {
+    const isShown = ({ stream, commitNo }: LogEntry) =>
+      !hidden.has(`${stream} ${commitNo}`) && !hidden.has(stream) && stream !== id;
+    return {
+      ...store,
+      async *stored(range) {
+        for await (const commit of store.stored(range)) if (isShown(entryOf(commit))) yield commit;
+      },
+      async *log(after, upTo) {
+        for await (const entry of store.log(after, upTo)) if (isShown(entry)) yield entry;
+      },
+    };
+  }
   const objects = new Map<string, Buffer>();
   const signed: string[] = [];
   const signer = noteSigner('commerce-core/test', privateKey);
@@ -334,6 +338,7 @@ function createShop() {
   };
   const shop = {
     log,
+    storeWithout,
     objects,
     signed,
     data: emptyIndex(),
@@ -355,7 +360,7 @@ function createShop() {
     },
     archiver: (changes: Partial<ArchiverDeps> = {}, hook?: Hook) =>
       createArchiver({
-        store: visible,
+        store: storeWithout(),
         archive: createMemoryArchive(objects, hook),
         index: createMemoryIndex(shop.data, hook),
         signer: recording,

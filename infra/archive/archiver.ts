@@ -176,13 +176,20 @@ export function createArchiver({
   async function requireStored(head: ArchiveHead, manifest: Manifest, commits: readonly StoredCommit[]): Promise<void> {
     const range = { from: head.upTo, upTo: manifest.upTo };
     for await (const { archived, stored } of compareWithStore(store, commits, range)) {
-      if (!archived || (stored && isSameCommit(archived, stored))) continue;
+      if (!archived || (stored ? isSameCommit(archived, stored) : await isInStream(archived))) continue;
       const which = `commit ${archived.sk} of ${archived.pk}`;
       throw new ArchiveDamaged(
         segmentName(manifest),
         `has ${which}, which is ${stored ? 'another' : 'not'} in the log`,
       );
     }
+  }
+
+  /** The index of the log may be behind. The stream itself is not. */
+  async function isInStream(commit: StoredCommit): Promise<boolean> {
+    for await (const { position } of store.read(commit.pk, commit.sk - 1))
+      return position.commitNo === commit.sk && position.hash === commit.h && hashOf(commit) === commit.h;
+    return false;
   }
 
   async function grown(head: ArchiveHead, commits: readonly StoredCommit[]) {
