@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { isTransient, retrySetUp } from '../aws.js';
+import { isTransient } from '../aws.js';
 import { withinBudget } from '../retry.js';
 import type { ArchiveStore } from './port.js';
 
@@ -27,6 +27,8 @@ export interface S3ArchiveOptions {
   /** Folder of this log in the bucket, without a slash at its end. */
   folder: string;
   retentionDays: number;
+  /** True for an engine on this machine. The bucket is then created here; in AWS the deployment stack creates it. */
+  isLocal: boolean;
   clock?: Clock;
 }
 
@@ -35,10 +37,17 @@ export function createS3Archive({
   bucket,
   folder,
   retentionDays,
+  isLocal,
   clock = Date.now,
 }: S3ArchiveOptions): ArchiveStore {
-  const within = <T>(request: () => Promise<T>) =>
-    withinBudget({ engine: ENGINE, budgetMs: BUDGET_MS, isRetryable, clock }, request);
+  let isPrepared = !isLocal;
+  async function within<T>(request: () => Promise<T>): Promise<T> {
+    return withinBudget({ engine: ENGINE, budgetMs: BUDGET_MS, isRetryable, clock }, async () => {
+      if (!isPrepared) await createBucket(client, bucket);
+      isPrepared = true;
+      return request();
+    });
+  }
   const keyOf = (name: string) => `${folder}/${name}`;
 
   return {
@@ -101,14 +110,10 @@ function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 }
 
-/** Creates the bucket, with Object Lock. Only for engines on this machine; in AWS the deployment stack creates it. */
-export async function ensureArchiveBucket(client: S3Client, bucket: string): Promise<void> {
-  const creation = new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true });
-  await retrySetUp(async () => {
-    try {
-      await client.send(creation);
-    } catch (error) {
-      if (!/^BucketAlready/.test((error as Error).name)) throw error;
-    }
-  });
+async function createBucket(client: S3Client, bucket: string): Promise<void> {
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
+  } catch (error) {
+    if (!/^BucketAlready/.test((error as Error).name)) throw error;
+  }
 }
