@@ -70,6 +70,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
       ? execute()
       : once(
           {
+            caller,
             scope: JSON.stringify([caller.role, caller.id, method, path, input.params, key]),
             content: canonicalJson([json, req.query, expectedVersion]),
             instance,

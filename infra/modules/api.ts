@@ -28,6 +28,7 @@ export const apiParts = {
       'checkout',
       'settlement',
       'payments',
+      'forgetting',
       'queries',
     ]);
     return lazy(() => {

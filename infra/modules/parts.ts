@@ -13,6 +13,7 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
@@ -136,6 +137,9 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
   openings: Openings;
+  /** The stores that hold data about customers outside the log, the data keys first. */
+  holders: readonly Holder[];
+  forgetting: Forgetting;
   recordedOpenings: RecordedOpenings;
   tokens: Tokens;
   readModels: ReadModels;

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
+import { createForgetting } from '../../commands/personal/forgetting.js';
 import { createOpenings } from '../../commands/personal/openings.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
@@ -82,6 +83,21 @@ export const shopParts = {
 
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
+  holders: ({ personal, sessions, idempotency, paymentService: { methods } }) =>
+    lazy((): Parts['holders'] => [
+      { name: 'data key', forget: (customerId) => personal.forget(customerId) },
+      { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
+      { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
+    ]),
+
+  forgetting: ({ runner, holders, queries: { orders }, checkout, settlement, clock, log }) =>
+    lazy(() => {
+      const onUnfinished = (customerId: string, step: string, error: unknown) =>
+        log.warn({ customerId, step, err: error }, 'a customer is not completely forgotten yet; it will be retried');
+      return createForgetting({ runner, holders, orders, checkout, settlement, clock, onUnfinished });
+    }),
+
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 
   staff: ({ runner, clock }) => lazy(() => createCurrentStaff({ runner, clock })),
@@ -108,17 +124,28 @@ export const shopParts = {
     clock,
     countedLog,
     paymentService: { providers, methods },
+    holders,
+    queries: { orders },
     log,
   }) =>
     lazy(() => (fence) => {
       const store = fenced(ownStore, fence);
       const runner = openRunner(store, { snapshots, personal, clock, countedLog });
       const processes = assembleProcesses({ runner, clock, providers, log });
-      const { allocator: stock, settlement } = processes;
+      const { allocator: stock, checkout, settlement } = processes;
       const commitments = createStockCommitments({ store });
       return createAgendaHandlers({
         runner,
         ...processes,
+        forgetting: createForgetting({
+          runner,
+          holders,
+          orders,
+          checkout,
+          settlement,
+          clock,
+          onUnfinished: () => {},
+        }),
         shortfalls: createShortfalls({ runner, clock, stock, commitments, settlement }),
         savedMethodOf: async (customerId, paidWith) =>
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
