@@ -31,10 +31,10 @@ import {
   type SavedMethods,
 } from './payment/payment-methods.js';
 import { type PaymentEndpointsDeps, paymentEndpoints } from './payment/payments.js';
+import { type PersonalEndpointsDeps, personalEndpoints } from './personal/endpoints.js';
 import { createPrices, type Prices } from './product/prices.js';
 import { productEndpoints } from './product/products.js';
 import type { SkuOwners } from './product/sku-owners.js';
-import { type PersonalEndpointsDeps, personalEndpoints } from './personal/endpoints.js';
 import type { CommandRunner } from './runtime/command-runner.js';
 import type { CurrentSettings } from './shop/settings.js';
 import { type ShopEndpointsDeps, shopEndpoints } from './shop/shop.js';

@@ -124,7 +124,11 @@ describe('Forgetting a customer', () => {
     expect(await open().forget(CUSTOMER, meta())).to.deep.equal({ isNew: true, unfinished: ['sessions'] });
     expect(steps).to.deep.equal([`keys ${CUSTOMER}`, 'sessions: sessions is away']);
     expect((await stateOf(id)).status).to.equal('cancelled');
-    expect(await open().finish(CUSTOMER, ORIGIN).catch((error: Error) => error.message)).to.equal('sessions is away');
+    expect(
+      await open()
+        .finish(CUSTOMER, ORIGIN)
+        .catch((error: Error) => error.message),
+    ).to.equal('sessions is away');
     expect(recorded('ForgettingCompleted')).to.equal(0);
     broken = undefined;
     await open().finish(CUSTOMER, ORIGIN);
@@ -134,7 +138,11 @@ describe('Forgetting a customer', () => {
 
   it('is refused if the keys cannot be deleted, and is then finished by asking again', async () => {
     broken = 'keys';
-    expect(await open().forget(CUSTOMER, meta()).catch((error: Error) => error.message)).to.equal('keys is away');
+    expect(
+      await open()
+        .forget(CUSTOMER, meta())
+        .catch((error: Error) => error.message),
+    ).to.equal('keys is away');
     broken = undefined;
     expect(await open().forget(CUSTOMER, meta())).to.deep.equal({ isNew: false, unfinished: [] });
     expect(steps).to.deep.equal([`keys ${CUSTOMER}`, `sessions ${CUSTOMER}`]);

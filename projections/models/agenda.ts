@@ -12,7 +12,12 @@ import type { PaymentEvent } from '../../domain/payment/events.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { payment } from '../../domain/payment/payment.js';
-import { type AgendaItem, FORGOTTEN_AGAIN_AFTER_MS, paymentDueAt, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import {
+  type AgendaItem,
+  FORGOTTEN_AGAIN_AFTER_MS,
+  paymentDueAt,
+  RECOVER_AFTER_MS,
+} from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';

@@ -9,7 +9,9 @@ import { type CommonOptions, configOfShop, withJson, withProfile } from '../opti
 
 export function forgetCommand(): Command {
   return withJson(withProfile(new Command('forget')))
-    .description('forget a customer for ever: delete their personal data everywhere, and cancel what was not sent to them')
+    .description(
+      'forget a customer for ever: delete their personal data everywhere, and cancel what was not sent to them',
+    )
     .argument('<customer>', 'id of the customer, as orders show it', customerId)
     .action(forget);
 }
@@ -19,7 +21,9 @@ async function forget(id: string, options: CommonOptions): Promise<void> {
   try {
     const forgetting = await shop.get('forgetting');
     if (!(await forgetting.knows(id)))
-      throw new CommandFailed(`There is no ${id}: nothing is recorded about such a customer. Orders show customer ids.`);
+      throw new CommandFailed(
+        `There is no ${id}: nothing is recorded about such a customer. Orders show customer ids.`,
+      );
     const { actor, requestId: correlationId } = commandLine('forget');
     const clock = await shop.get('clock');
     const meta = { id: `${id}/forget/${correlationId}`, issuedAt: clock(), correlationId, actor };
