@@ -47,6 +47,7 @@ export function openProcesses({
     runner,
     holders: [],
     orders: { list: async () => ({ data: [] }) },
+    own: { identitiesOf: async (customerId) => [customerId] },
     checkout,
     settlement,
     clock,

@@ -3,9 +3,10 @@ import { customer } from '../../domain/customer/customer.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { order } from '../../domain/order/order.js';
-import { ADA, ADDRESS, BOB, createShop, KEEPER, SUPPORT } from '../../test/shop.js';
+import { ADA, ADDRESS, BOB, createShop, GUEST, KEEPER, SUPPORT } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { createForgetting, type Holder } from './forgetting.js';
+import { createOwnStreams, type OrdersOfCustomer } from './own-streams.js';
 
 const CUSTOMER = 'customer_ada';
 const ORIGIN = { correlationId: 'agenda', actor: { type: 'process', id: 'agenda' } } as const;
@@ -38,12 +39,16 @@ describe('Forgetting a customer', () => {
   });
 
   function open() {
-    const { runner, processes } = shop;
+    const { runner, processes, store } = shop;
+    const orders: OrdersOfCustomer = {
+      list: async ({ customerId, status }) => ({ data: await ordersOf(customerId, status) }),
+    };
     return createForgetting({
       runner,
       ...processes,
       holders: [holder('keys'), holder('sessions')],
-      orders: { list: async ({ customerId, status }) => ({ data: await ordersOf(customerId, status) }) },
+      orders,
+      own: createOwnStreams({ store, states: runner, orders }),
       clock: Date.now,
       onUnfinished: (_customer, step, error) => steps.push(`${step}: ${(error as Error).message}`),
     });
@@ -56,7 +61,7 @@ describe('Forgetting a customer', () => {
     const known = states.flatMap(({ state }) => state ?? []);
     return known
       .filter((one) => one.customerId === customerId && (status === undefined || one.status === status))
-      .map(({ orderId }) => ({ id: orderId }));
+      .map(({ orderId }) => ({ id: orderId, shipments: [], returns: [] }));
   }
 
   const meta = (): CommandMeta => ({ id: `ask-${asked++}`, issuedAt: Date.now(), ...ORIGIN });
@@ -153,6 +158,18 @@ describe('Forgetting a customer', () => {
     const late = await placed();
     await open().finish(CUSTOMER, ORIGIN);
     expect((await stateOf(late)).status).to.equal('cancelled');
+  });
+
+  it('includes the guests that they were before they logged in', async () => {
+    await shop.call('post /v1/carts', { caller: GUEST, body: { currency: 'GBP' } });
+    const { body: guests } = await shop.call('get /v1/carts/current', { caller: GUEST });
+    await shop.call(`post /v1/carts/${guests.id}/lines`, { caller: GUEST, body: { sku: 'MUG', quantity: 1 } });
+    await shop.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
+    await open().forget(CUSTOMER, meta());
+    expect(steps.filter((step) => step.startsWith('keys'))).to.deep.equal([`keys ${CUSTOMER}`, `keys ${GUEST.id}`]);
+    steps = [];
+    await open().forget('customer_bob', meta());
+    expect(steps).to.deep.equal(['keys customer_bob', 'sessions customer_bob']);
   });
 
   it('knows a customer by a cart, an order or a saved method, and nobody else', async () => {

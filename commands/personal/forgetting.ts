@@ -14,6 +14,7 @@ import type { CheckoutProcess } from '../checkout/process.js';
 import type { Settlement } from '../order/settlement.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
+import type { OrdersOfCustomer, OwnStreams } from './own-streams.js';
 
 /** The customer sees it in the order. */
 const REASON = 'the customer was forgotten';
@@ -25,23 +26,12 @@ export interface Holder {
   forget(customerId: string): Promise<unknown>;
 }
 
-type Cursor = readonly (string | number | null)[];
-
-/** The orders of a customer in a state, from a read model. */
-export interface OpenOrders {
-  list(request: {
-    customerId: string;
-    status?: 'placed' | 'confirmed';
-    limit: number;
-    after?: Cursor | undefined;
-  }): Promise<{ data: readonly { id: string }[]; next?: Cursor }>;
-}
-
 export interface ForgettingDeps {
   runner: CommandRunner;
   /** In the order of deletion. The first one holds the data keys. */
   holders: readonly Holder[];
-  orders: OpenOrders;
+  orders: OrdersOfCustomer;
+  own: Pick<OwnStreams, 'identitiesOf'>;
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
   clock: Clock;
@@ -66,7 +56,7 @@ export interface Forgetting {
 }
 
 export function createForgetting(deps: ForgettingDeps): Forgetting {
-  const { runner, holders, orders, checkout, settlement, clock, onUnfinished } = deps;
+  const { runner, holders, orders, own, checkout, settlement, clock, onUnfinished } = deps;
   const [keys, ...others] = holders;
 
   function stepsOf(customerId: string, origin: Origin): { name: string; run: () => Promise<unknown> }[] {
@@ -78,7 +68,7 @@ export function createForgetting(deps: ForgettingDeps): Forgetting {
 
   async function cancelOrders(customerId: string, origin: Origin): Promise<void> {
     for (const status of ['placed', 'confirmed'] as const) {
-      let after: Cursor | undefined;
+      let after: Awaited<ReturnType<OrdersOfCustomer['list']>>['next'];
       do {
         const page = await orders.list({ customerId, status, limit: ORDERS_PER_LOOK, after });
         for (const { id } of page.data) await cancel(id, origin);
@@ -103,6 +93,30 @@ export function createForgetting(deps: ForgettingDeps): Forgetting {
     if (!isRejection(rest)) await settlement.attempt(orderId, origin);
   }
 
+  /** Returns the steps that failed. */
+  async function forgetOne(customerId: string, meta: CommandMeta): Promise<string[]> {
+    const { correlationId, actor } = meta;
+    const command = { type: 'ForgetCustomer', customerId } as const;
+    orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
+    await keys?.forget(customerId);
+    const unfinished: string[] = [];
+    for (const { name, run } of stepsOf(customerId, { correlationId, actor })) {
+      await run().catch((error) => {
+        unfinished.push(name);
+        onUnfinished(customerId, name, error);
+      });
+    }
+    return unfinished;
+  }
+
+  /** The guests that the customer was before they logged in. Each of them then has a place of its own on the agenda. */
+  async function forgetGuests(customerId: string, meta: CommandMeta): Promise<string[]> {
+    const unfinished: string[] = [];
+    const [, ...guests] = await own.identitiesOf(customerId);
+    for (const guest of guests) unfinished.push(...(await forgetOne(guest, { ...meta, id: `${meta.id}/${guest}` })));
+    return unfinished;
+  }
+
   async function exists(loading: Promise<Pick<Outcome<unknown>, 'position'>>): Promise<boolean> {
     return (await loading).position.commitNo > 0;
   }
@@ -120,28 +134,19 @@ export function createForgetting(deps: ForgettingDeps): Forgetting {
     },
 
     async forget(customerId, meta) {
-      const command = { type: 'ForgetCustomer', customerId } as const;
-      const stream = streamOf(customerId);
-      const before = await runner.load(customer, stream);
-      orThrow(await runner.execute(customer, stream, command, meta));
-      await keys?.forget(customerId);
-      const unfinished: string[] = [];
-      const { correlationId, actor } = meta;
-      for (const { name, run } of stepsOf(customerId, { correlationId, actor })) {
-        await run().catch((error) => {
-          unfinished.push(name);
-          onUnfinished(customerId, name, error);
-        });
-      }
-      return { isNew: before.state.forgetting === undefined, unfinished };
+      const { state } = await runner.load(customer, streamOf(customerId));
+      const unfinished = await forgetOne(customerId, meta);
+      unfinished.push(...(await forgetGuests(customerId, meta)));
+      return { isNew: state.forgetting === undefined, unfinished: [...new Set(unfinished)] };
     },
 
     async finish(customerId, origin) {
       await keys?.forget(customerId);
       for (const { run } of stepsOf(customerId, origin)) await run();
-      const meta = { id: `${customerId}/forgotten`, issuedAt: clock(), ...origin };
+      const metaOf = (step: string): CommandMeta => ({ id: `${customerId}/${step}`, issuedAt: clock(), ...origin });
+      await forgetGuests(customerId, metaOf('forget'));
       const command = { type: 'CompleteForgetting', customerId } as const;
-      orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
+      orThrow(await runner.execute(customer, streamOf(customerId), command, metaOf('forgotten')));
     },
   };
 }

@@ -15,6 +15,7 @@ import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/pa
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
+import type { OwnStreams } from '../../commands/personal/own-streams.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
@@ -139,6 +140,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   openings: Openings;
   /** The stores that hold data about customers outside the log, the data keys first. */
   holders: readonly Holder[];
+  ownStreams: OwnStreams;
   forgetting: Forgetting;
   recordedOpenings: RecordedOpenings;
   tokens: Tokens;

@@ -5,6 +5,7 @@ import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
 import { createForgetting } from '../../commands/personal/forgetting.js';
 import { createOpenings } from '../../commands/personal/openings.js';
+import { createOwnStreams } from '../../commands/personal/own-streams.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
@@ -91,11 +92,14 @@ export const shopParts = {
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
 
-  forgetting: ({ runner, holders, queries: { orders }, checkout, settlement, clock, log }) =>
+  ownStreams: ({ eventStore: store, runner: states, queries: { orders } }) =>
+    lazy(() => createOwnStreams({ store, states, orders })),
+
+  forgetting: ({ runner, holders, ownStreams: own, queries: { orders }, checkout, settlement, clock, log }) =>
     lazy(() => {
       const onUnfinished = (customerId: string, step: string, error: unknown) =>
         log.warn({ customerId, step, err: error }, 'a customer is not completely forgotten yet; it will be retried');
-      return createForgetting({ runner, holders, orders, checkout, settlement, clock, onUnfinished });
+      return createForgetting({ runner, holders, orders, own, checkout, settlement, clock, onUnfinished });
     }),
 
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
@@ -125,6 +129,7 @@ export const shopParts = {
     countedLog,
     paymentService: { providers, methods },
     holders,
+    ownStreams: own,
     queries: { orders },
     log,
   }) =>
@@ -141,6 +146,7 @@ export const shopParts = {
           runner,
           holders,
           orders,
+          own,
           checkout,
           settlement,
           clock,
