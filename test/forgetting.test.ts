@@ -160,6 +160,16 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
       .and.to.include(CANARIES.email);
   });
 
+  it('can get everything that is held about them', async () => {
+    const { status, headers, body } = await zoe.get('/v1/me/export');
+    expect(status).to.equal(200);
+    expect(headers.get('content-disposition')).to.include('attachment');
+    for (const text of Object.values(CANARIES)) expect(JSON.stringify(body)).to.include(text);
+    expect(JSON.stringify(body)).to.not.include(BOB.email);
+    const kinds = body.streams.map(({ stream }: { stream: string }) => stream.split('#')[0]);
+    expect(kinds).to.include.members(['customer', 'cart', 'order', 'payment', 'shipment', 'return']);
+  });
+
   it('asks for it, and is not there any more: nothing that is stored can be opened', async () => {
     const { status } = await zoe.delete('/v1/customers/me', once());
     expect(status).to.equal(204);
@@ -177,6 +187,9 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expect(canariesIn([{ place: 'the API', content: await told() }])).to.deep.equal([]);
     const { body } = await support.get(`/v1/orders?email=${encodeURIComponent(CANARIES.email)}`);
     expect(body.data).to.deep.equal([]);
+    const own = await zoe.get('/v1/me/export');
+    expect(own.body.streams).to.have.length.above(5);
+    expect(canariesIn([{ place: 'their own export', content: JSON.stringify(own.body) }])).to.deep.equal([]);
   });
 
   it('has no session and no kept answer, and those of others stay', async () => {
@@ -249,6 +262,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expect(openings.length).to.be.above(0);
     expect(openings.map(({ actor }) => actor.role)).to.include('support');
     expect(openings.flatMap(({ data }) => data.subjects)).to.include(zoe.customerId);
-    expect(openings.map(({ data }) => data.purpose)).to.include('GET /v1/orders/{id}');
+    const purposes = openings.map(({ data }) => data.purpose);
+    expect(purposes).to.include.members(['GET /v1/orders/{id}', 'GET /v1/me/export']);
   });
 }

@@ -3,7 +3,7 @@ import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
-import { readSide } from '../../read-api/read-side.js';
+import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
@@ -29,6 +29,8 @@ export const apiParts = {
       'settlement',
       'payments',
       'forgetting',
+      'ownStreams',
+      'openings',
       'queries',
     ]);
     return lazy(() => {
@@ -46,11 +48,13 @@ export const apiParts = {
         states,
       });
       const shared = { ...parts, personal, currentCarts, savedMethods, views };
+      const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
+        parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
+        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey, recordOpening }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });
