@@ -12,6 +12,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -84,9 +85,10 @@ export const shopParts = {
 
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
-  holders: ({ personal, sessions, idempotency, paymentService: { methods } }) =>
+  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
     lazy((): Parts['holders'] => [
       { name: 'data key', forget: (customerId) => personal.forget(customerId) },
+      { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
       { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
       { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
