@@ -1,4 +1,5 @@
 // The read side: the queries of all subjects with their dependencies. Some query a read model, some fold a stream.
+import type { Clock } from '../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../domain/kernel/email.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
@@ -15,6 +16,7 @@ import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
 import type { CurrentCartReader } from './queries/current-carts.js';
+import { type MeExportDeps, meExportQuery } from './queries/me-export.js';
 import { orderQueries } from './queries/orders.js';
 import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
 import { paymentQuery } from './queries/payments.js';
@@ -66,6 +68,9 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
   emailKeyOf: EmailKeyOf;
+  ownStreams: MeExportDeps['own'];
+  recordOpening: MeExportDeps['recordOpening'];
+  clock: Clock;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
@@ -87,6 +92,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
+    meExportQuery({ ...deps, own: deps.ownStreams }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

@@ -21,6 +21,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),
+  forget: async () => (await import('./commands/forget.js')).forgetCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
