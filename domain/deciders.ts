@@ -7,6 +7,7 @@ import { returns } from './fulfilment/return.js';
 import { shipment } from './fulfilment/shipment.js';
 import type { Decider } from './kernel/decider.js';
 import type { DomainEvent } from './kernel/event.js';
+import { openings } from './openings/openings.js';
 import { order } from './order/order.js';
 import { orderNumbers } from './order-numbers/order-numbers.js';
 import { payment } from './payment/payment.js';
@@ -38,6 +39,7 @@ export const DECIDERS: readonly AnyDecider[] = [
   customer,
   customerCarts,
   staff,
+  openings,
 ];
 
 const BY_CATEGORY = new Map(DECIDERS.map((decider) => [decider.category, decider]));

@@ -2,6 +2,7 @@
 import { createStaff, type Staff } from '../commands/identity/staff.js';
 import { isProblem } from '../domain/kernel/errors.js';
 import { randomId } from '../infra/ids.js';
+import { commandLine } from './command-line.js';
 import { CommandFailed } from './errors.js';
 import { openEngines } from './open-engines.js';
 import { type CommonOptions, configOfShop } from './options.js';
@@ -9,9 +10,11 @@ import { type CommonOptions, configOfShop } from './options.js';
 export async function withStaff<T>(options: CommonOptions, use: (staff: Staff) => Promise<T>): Promise<T> {
   const shop = await openEngines(await configOfShop(options));
   try {
-    const [runner, personal, clock] = await Promise.all([shop.get('runner'), shop.get('personal'), shop.get('clock')]);
+    const [runner, clock] = await Promise.all([shop.get('runner'), shop.get('clock')]);
+    const { personal, during } = await shop.get('recordedOpenings');
     const newId = () => `staff_${randomId(clock())}`;
-    return await use(createStaff({ runner, personal, clock, newId })).catch(explained);
+    const staff = createStaff({ runner, personal, clock, newId });
+    return await during(commandLine('staff'), () => use(staff)).catch(explained);
   } finally {
     await shop.close();
   }

@@ -13,6 +13,7 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { Openings } from '../../commands/personal/openings.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
@@ -30,6 +31,7 @@ import type { CurrentCartQueries } from '../../projections/models/current-carts.
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { CountedLog } from '../counted-log.js';
+import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
@@ -131,7 +133,10 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
+  openings: Openings;
+  recordedOpenings: RecordedOpenings;
   tokens: Tokens;
   readModels: ReadModels;
   /** The projector hosts in this process: one while it leads, otherwise none. */

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
+import { createOpenings } from '../../commands/personal/openings.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
@@ -13,6 +14,7 @@ import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
+import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
 import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
@@ -75,6 +77,10 @@ export const shopParts = {
 
   runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
     lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
+
+  openings: ({ runner, clock }) => lazy(() => createOpenings({ runner, clock })),
+
+  recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 

@@ -1,16 +1,21 @@
 // The whole log in its total order, a page at a time. A request looks at a limited number of commits, however few of them match.
 import { z } from 'zod';
 import { CATEGORIES, deciderOf } from '../../domain/deciders.js';
+import { shopEvents } from '../../domain/events.js';
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { invalidField } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
-import { type EventStore, entryOf as indexEntryOf, type LogEntry, UnreadableCommit } from '../../domain/kernel/event-store.js';
+import {
+  type EventStore,
+  entryOf as indexEntryOf,
+  type LogEntry,
+  UnreadableCommit,
+} from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
-import { shopEvents } from '../../domain/events.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from '../queries/lists.js';
-import { type EventEntry, entryOf, entrySchema, isUnreadable, type Unreadable, whyUnreadable } from './entries.js';
+import { type EventEntry, entryOf, entrySchema, type Unreadable, whyUnreadable } from './entries.js';
 import { endOf, momentSchema, startOf } from './replay.js';
 
 /** Most commits that a request looks at. */
@@ -31,7 +36,6 @@ export interface Wanted {
 /** A commit of the log with the wanted events, of which there may be none. */
 export interface Scanned {
   place: LogEntry;
-  lastVersion: number;
   entries: (EventEntry | Unreadable)[];
 }
 
@@ -46,13 +50,13 @@ export async function* scan(
     try {
       for await (const stored of store.stored({ after: last, upTo })) {
         last = indexEntryOf(stored);
-        yield { place: last, lastVersion: stored.lv, entries: mayMatch(stored) ? entriesOf(stored, decode, wanted) : [] };
+        yield { place: last, entries: mayMatch(stored) ? entriesOf(stored, decode, wanted) : [] };
       }
       return;
     } catch (error) {
       if (!(error instanceof UnreadableCommit)) throw error;
       last = error.entry;
-      yield { place: last, lastVersion: Number.MAX_SAFE_INTEGER, entries: unreadable(last, error, wanted) };
+      yield { place: last, entries: unreadable(last, error, wanted) };
     }
   }
 }
@@ -93,7 +97,7 @@ export function before(at: Hlc): LogEntry {
   return { at, stream: '' as StreamId, commitNo: 0 };
 }
 
-/** The last commit that was looked at, and the last event of it that was shown. */
+/** The last commit that was looked at, and how many of its wanted events were shown. */
 const placeSchema = z.tuple([z.int(), z.string(), z.int(), z.int()]);
 type Place = z.output<typeof placeSchema>;
 
@@ -127,7 +131,7 @@ export function logQuery(reader: LogReader): Endpoint {
       const { from, to, limit, after: _, ...wanted } = request.query;
       requireSense(request.query);
       const start: Place = cursorOf(request, placeSchema) ?? [from === undefined ? 0 : startOf(from), '', 1, 0];
-      const [at, stream, commitNo, version] = start;
+      const [at, stream, commitNo, shown] = start;
       const range = {
         after: { at, stream: stream as StreamId, commitNo: commitNo - 1 },
         upTo: to === undefined ? Number.MAX_SAFE_INTEGER : endOf(to),
@@ -135,26 +139,28 @@ export function logQuery(reader: LogReader): Endpoint {
       const data: Scanned['entries'] = [];
       let next = start;
       let scanned = 0;
-      for await (const { place, lastVersion, entries } of scan(reader, range, wanted)) {
-        const placeAfter = (shown: number): Place => [place.at, place.stream, place.commitNo, shown];
+      for await (const { place, entries } of scan(reader, range, wanted)) {
         const isResumed = place.stream === stream && place.commitNo === commitNo;
-        for (const entry of entries) {
-          const shown = isUnreadable(entry) ? lastVersion : entry.version;
-          if (isResumed && shown <= version) continue;
-          if (data.length === limit) return { status: 200, body: pageBody(request, { data, next }) };
-          data.push(entry);
-          next = placeAfter(shown);
-        }
-        next = placeAfter(lastVersion);
+        const unseen = isResumed ? entries.slice(shown) : entries;
+        const shownNow = Math.min(unseen.length, limit - data.length);
+        data.push(...unseen.slice(0, shownNow));
+        next = [place.at, place.stream, place.commitNo, entries.length - unseen.length + shownNow];
         scanned += 1;
-        if (scanned === MAX_SCANNED_COMMITS) return { status: 200, body: pageBody(request, { data, next }) };
+        if (data.length === limit || scanned === MAX_SCANNED_COMMITS)
+          return { status: 200, body: pageBody(request, { data, next }) };
       }
       return { status: 200, body: pageBody(request, { data }) };
     },
   });
 }
 
-function requireSense({ from, to, category, type }: { from?: string; to?: string } & Wanted): void {
+/** As asked for. */
+interface Range {
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+function requireSense({ from, to, category, type }: Wanted & Range): void {
   if (from !== undefined && to !== undefined && endOf(to) < startOf(from))
     throw invalidField('?to', 'must not be before ?from');
   if (category === undefined || type === undefined) return;

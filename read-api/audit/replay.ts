@@ -34,7 +34,13 @@ const TIME_OR_VERSION = 'must be an event version such as 3, or a time such as 2
 
 /** An event version, or a time. */
 export const untilSchema = z.union(
-  [z.string().regex(new RegExp(`^${PLAIN_DIGITS}$`)).max(10), momentSchema],
+  [
+    z
+      .string()
+      .regex(new RegExp(`^${PLAIN_DIGITS}$`))
+      .max(10),
+    momentSchema,
+  ],
   TIME_OR_VERSION,
 );
 
@@ -80,6 +86,7 @@ export async function* replay(
   let last: Omit<Replayed, 'entry'> = { version: 0, commitNo: 0, at: 0, state: decider.initialState };
   let versions = 0;
   for await (const commit of historyOf(store, stream)) {
+    if ('version' in until && versions === until.version) return;
     if (isUnreadable(commit)) {
       last = { ...last, damage: last.damage ?? `commit ${commit.commitNo} cannot be read: ${commit.unreadable}` };
       yield { ...last, entry: commit };
@@ -108,7 +115,7 @@ function requireSome(versions: number, stream: StreamId, firstAt: Hlc): void {
   if (versions === 0) throw new Problem('not_found', `${stream} begins later, at ${timeOf(firstAt)} with version 1.`);
 }
 
-function noStream(stream: StreamId): string {
+export function noStream(stream: StreamId): string {
   const category = categoryOf(stream);
   return `There is no stream ${stream}; GET /v1/audit/events?category=${category} lists the events of this category.`;
 }

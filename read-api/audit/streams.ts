@@ -31,8 +31,9 @@ const stateAnswer = z
   })
   .meta({ id: 'StreamState' });
 
-/** Commit number and event version of the last entry of a page. The next page continues there. */
+/** The commit of the last entry of a page, and how many entries of that commit were shown. The next page continues there. */
 const placeSchema = z.tuple([z.int().min(1), z.int().min(0)]);
+type Place = z.output<typeof placeSchema>;
 
 export function streamAuditQueries({ store, clock }: StreamAuditDeps): Endpoint[] {
   return [
@@ -47,18 +48,17 @@ export function streamAuditQueries({ store, clock }: StreamAuditDeps): Endpoint[
       answers: { 200: pageAnswer(entrySchema) },
       async handle(request) {
         const stream = askedStream(request.params.streamId);
-        const [commitNo, version] = cursorOf(request, placeSchema) ?? [1, 0];
+        const { limit } = request.query;
+        const [commitNo, shown] = cursorOf(request, placeSchema) ?? [1, 0];
         const data: (EventEntry | Unreadable)[] = [];
-        let next: z.output<typeof placeSchema> = [commitNo, version];
+        let next: Place = [commitNo, shown];
         for await (const commit of historyOf(store, stream, commitNo - 1)) {
           const entries = isUnreadable(commit) ? [commit] : commit.events.map((event) => entryOf(commit, event));
-          for (const entry of entries) {
-            const shown = isUnreadable(entry) ? 0 : entry.version;
-            const wasShown = isUnreadable(entry) ? entry.commitNo === commitNo && version > 0 : shown <= version;
-            if (wasShown) continue;
-            if (data.length === request.query.limit) return { status: 200, body: pageBody(request, { data, next }) };
+          for (const [n, entry] of entries.entries()) {
+            if (entry.commitNo === commitNo && n < shown) continue;
+            if (data.length === limit) return { status: 200, body: pageBody(request, { data, next }) };
             data.push(entry);
-            next = [entry.commitNo, shown];
+            next = [entry.commitNo, n + 1];
           }
         }
         if (data.length === 0 && request.query.after === undefined) throw new Problem('not_found', noStream(stream));
