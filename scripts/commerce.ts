@@ -16,6 +16,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
+  replay: async () => (await import('./commands/replay.js')).replayCommand(),
+  trace: async () => (await import('./commands/trace.js')).traceCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
