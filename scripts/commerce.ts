@@ -19,6 +19,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   prove: async () => (await import('./commands/prove.js')).proveCommand(),
   'audit-key': async () => (await import('./commands/audit-key.js')).auditKeyCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
+  replay: async () => (await import('./commands/replay.js')).replayCommand(),
+  trace: async () => (await import('./commands/trace.js')).traceCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),
   forget: async () => (await import('./commands/forget.js')).forgetCommand(),

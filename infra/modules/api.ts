@@ -14,7 +14,7 @@ import { createHealth } from './reachable.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -54,7 +54,16 @@ export const apiParts = {
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey, recordOpening }),
+        ...readSide({
+          ...shared,
+          states,
+          quotes,
+          store,
+          decode: codec.decode,
+          visibility,
+          publishableKey,
+          recordOpening,
+        }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });
