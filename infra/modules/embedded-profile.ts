@@ -1,9 +1,11 @@
-// The `embedded` profile: every port uses the Postgres of the shop.
+// The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
+import { join } from 'node:path';
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createFolderObjects } from '../objects/folder-objects.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
@@ -16,6 +18,9 @@ import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 
+/** In the data folder. */
+export const OBJECTS_FOLDER = 'objects';
+
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
@@ -23,6 +28,8 @@ export const embeddedParts = {
   profileEngines: () => lazy(() => []),
 
   profileStores: () => lazy(() => []),
+
+  objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {

@@ -22,6 +22,7 @@ import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, Fence, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
@@ -38,6 +39,7 @@ import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
+import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
@@ -99,6 +101,8 @@ export interface ProfileParts {
   sinks: Sinks;
   /** The query adapters of each read model in the stores of the profile. */
   queries: Queries;
+  /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
+  objectPlace: ObjectPlace;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
@@ -123,6 +127,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
   /** All engines of the shop. */
   engines: readonly Engine[];
+  /** The objects of this shop's log. */
+  objects: ObjectStore;
   codec: CommitCodec;
   /** The event store, and the commits that this process has appended through it. */
   ownStore: ReturnType<typeof rememberOwnCommits>;

@@ -36,6 +36,8 @@ export const shopParts = {
 
   firstLook: () => lazy(() => createFirstLook()),
 
+  objects: ({ objectPlace, claimed: { log } }) => lazy(() => objectPlace.of(log)),
+
   codec: constant(createCommitCodec(eventTypes)),
 
   log: ({ config: { logLevel } }) =>
