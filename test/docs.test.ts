@@ -13,6 +13,7 @@ import { returns } from '../domain/fulfilment/return.js';
 import { shipment } from '../domain/fulfilment/shipment.js';
 import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
+import { ops } from '../domain/ops/ops.js';
 import { order } from '../domain/order/order.js';
 import { orderNumbers } from '../domain/order-numbers/order-numbers.js';
 import { payment } from '../domain/payment/payment.js';
@@ -46,6 +47,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   customer,
   customerCarts,
   staff,
+  ops,
 ];
 
 describe('The documentation', () => {
