@@ -2,9 +2,9 @@
 // document that a failover has set back behind the position of its stream.
 import { pairs } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { commitsOf } from './commits.js';
 import type { Draft, Evolution, Touches } from './evolution.js';
 import { type DocumentStore, type DocumentWrite, type Loaded, positionFor, type StoredDocument } from './sink.js';
 
@@ -116,16 +116,12 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     upTo: number,
   ): AsyncIterable<{ commit: Commit; touches: Touches }> {
     if (upTo === 0) return;
-    try {
-      for await (const commit of store.read(stream)) {
-        if (commit.position.commitNo > upTo) return;
-        const touches = touchesOrNothing(evolution, commit);
-        if (!touches) return;
-        if (touches.size > 0) yield { commit, touches };
-        if (commit.position.commitNo >= upTo) return;
-      }
-    } catch (error) {
-      if (!(error instanceof InvalidEvent)) throw error;
+    for await (const commit of commitsOf(store, stream)) {
+      if (commit.position.commitNo > upTo) return;
+      const touches = touchesOrNothing(evolution, commit);
+      if (!touches) return;
+      if (touches.size > 0) yield { commit, touches };
+      if (commit.position.commitNo >= upTo) return;
     }
   }
 
