@@ -1,17 +1,20 @@
 // The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
+import { opsQueries } from '../../read-api/queries/ops.js';
 import { readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
+import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints } = all;
+    const { ownStore, readModels, seals, paymentService, paymentEndpoints, operations, quarantine } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -46,6 +49,8 @@ export const apiParts = {
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
+        ...opsEndpoints({ operations }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
         ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
       ];
     });

@@ -9,6 +9,7 @@ import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhook
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { CurrentStaff } from '../../commands/identity/current-staff.js';
 import type { Sessions } from '../../commands/identity/ports.js';
+import type { Operations } from '../../commands/ops/operations.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
@@ -25,6 +26,7 @@ import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { ObjectStore } from '../../domain/kernel/objects.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
+import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
@@ -47,6 +49,7 @@ import type { Mark, Store, Stores } from '../stores/store.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { Decisions } from './operators.js';
 import type { Processes } from './processes.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
@@ -139,6 +142,10 @@ export interface Parts extends EventStoreParts, ProfileParts {
   emailKeyOf: EmailKeyOf;
   personal: PersonalData;
   tokens: Tokens;
+  /** What operators have decided. */
+  decisions: Decisions;
+  quarantine: Quarantine;
+  operations: Operations;
   readModels: ReadModels;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;

@@ -12,6 +12,7 @@ import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
+import type { Interventions } from '../../projections/runtime/interventions.js';
 import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import {
   createProjector,
@@ -41,6 +42,11 @@ const MODELS = {
 
 export type ReadModelName = keyof typeof MODELS;
 
+/** What operators can pause: the projections by name, of which `agenda` stands for the work of the agenda. */
+export const PAUSABLE: readonly string[] = Object.values(MODELS)
+  .map(({ projection }) => projection.name)
+  .sort();
+
 export interface ReadModels {
   /** One for each store. */
   projectors: readonly Projector[];
@@ -57,6 +63,7 @@ export interface ReadModelsDeps {
   clock: Clock;
   log: Logger;
   metrics: ProjectionMetrics;
+  interventions: Interventions;
 }
 
 interface OpenModel {
