@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   quarantine: async () => (await import('./commands/quarantine.js')).quarantineCommand(),
+  diff: async () => (await import('./commands/diff.js')).diffCommand(),
   pause: async () => (await import('./commands/pause.js')).pauseCommand(),
   resume: async () => (await import('./commands/pause.js')).resumeCommand(),
   payments: async () => (await import('./commands/payments.js')).paymentsCommand(),

@@ -117,6 +117,9 @@ export interface DocumentStore {
   /** Calls the listener when a connection or the topology has changed, so that the store may be another one. */
   onDoubt?(listener: () => void): void;
 
+  /** The keys of all documents of a projection, tombstones included, some at a time. A key may come twice. */
+  keys(table: string): AsyncIterable<string[]>;
+
   /** Makes saved documents of a projection searchable, in stores that need an extra step for it. */
   refresh?(table: string): Promise<void>;
 }
