@@ -8,6 +8,7 @@ import { shipment } from './fulfilment/shipment.js';
 import type { Decider } from './kernel/decider.js';
 import type { DomainEvent } from './kernel/event.js';
 import { openings } from './openings/openings.js';
+import { ops } from './ops/ops.js';
 import { order } from './order/order.js';
 import { orderNumbers } from './order-numbers/order-numbers.js';
 import { payment } from './payment/payment.js';
@@ -40,6 +41,7 @@ export const DECIDERS: readonly AnyDecider[] = [
   customerCarts,
   staff,
   openings,
+  ops,
 ];
 
 const BY_CATEGORY = new Map(DECIDERS.map((decider) => [decider.category, decider]));

@@ -6,6 +6,7 @@ import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/e
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
 import { type OpeningEvent, openingEvents } from './openings/events.js';
+import { type OpsEvent, opsEvents } from './ops/events.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
@@ -33,6 +34,7 @@ const parts = [
   customerCartsEvents,
   staffEvents,
   openingEvents,
+  opsEvents,
 ];
 
 export const eventTypes = eventTypesOf(...parts);
@@ -56,4 +58,5 @@ export type ShopEvent =
   | CustomerEvent
   | CustomerCartsEvent
   | StaffEvent
-  | OpeningEvent;
+  | OpeningEvent
+  | OpsEvent;

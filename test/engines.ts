@@ -27,13 +27,13 @@ const RUN = IS_WORKER ? process.ppid : process.pid;
 
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
+export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 's3' | 'mongodb' | 'opensearch' | 'redis';
 
 /** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {
   /** URL of a database that other suites share. For a separate one see `freshDatabase`. */
   postgres(): string;
-  /** Endpoint of DynamoDB and Kinesis, for the AWS clients. */
+  /** Endpoint of DynamoDB, Kinesis and S3, for the AWS clients. */
   aws(): string;
   mongodb(): string;
   opensearch(): string;
@@ -79,7 +79,7 @@ export function freshName(prefix: string): string {
 
 const engines: TestEngines = {
   postgres: () => addressOf('postgres'),
-  aws: () => addressOf('dynamodb', 'kinesis'),
+  aws: () => addressOf('dynamodb', 'kinesis', 's3'),
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
@@ -129,10 +129,11 @@ function addressOf(...names: EngineName[]): string {
   return addresses.get(name) as string;
 }
 
-/** DynamoDB and Kinesis are two names of one engine. */
+/** DynamoDB, Kinesis and S3 are names of one engine. */
 const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
   dynamodb: 'ministack',
   kinesis: 'ministack',
+  s3: 'ministack',
   mongodb: 'mongodb',
   opensearch: 'opensearch',
   redis: 'redis',

@@ -1,8 +1,10 @@
 // The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
+import { opsQueries } from '../../read-api/queries/ops.js';
 import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
@@ -11,10 +13,12 @@ import { actorOf } from '../http/caller.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
+import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
     const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { operations, quarantine } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -64,6 +68,8 @@ export const apiParts = {
           publishableKey,
           recordOpening,
         }),
+        ...opsEndpoints({ operations }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });

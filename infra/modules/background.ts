@@ -23,6 +23,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
   const handlersOf = await shop.get('agendaHandlersOf');
+  const decisions = await shop.get('decisions');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const archiving = {
@@ -35,6 +36,11 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     error instanceof Deposed
       ? log.info({ ...item, err: error }, 'due work is left to the new leader')
       : log.warn({ ...item, err: error }, 'due work failed; it will be retried');
+
+  const isPaused = async () => {
+    await decisions.ready();
+    return decisions.isAgendaPaused();
+  };
 
   setMaxListeners(0, signal); // every projector and feed listens to it
   const lead: Lead = async ({ signal: leading, fence }) => {
@@ -54,7 +60,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     try {
       await Promise.all([
         host.done,
-        runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading),
+        runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),
       ]);
     } finally {

@@ -1,5 +1,7 @@
 // `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
 import { Command, Option } from 'commander';
+import { ENCODINGS, type Encoding } from '../../commands/import/csv.js';
+import { ImportError } from '../../commands/import/import-error.js';
 import {
   type Books,
   type Counts,
@@ -7,9 +9,7 @@ import {
   type Pages,
   readPages,
 } from '../../commands/import/online-retail/books.js';
-import { ImportError } from '../../commands/import/online-retail/import-error.js';
 import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
-import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/rows.js';
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';

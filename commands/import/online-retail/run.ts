@@ -7,9 +7,9 @@ import type { OrderLine } from '../../../domain/order/events.js';
 import type { OrderCommand, OrderContents } from '../../../domain/order/order.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
+import { ImportError } from '../import-error.js';
+import { inFlight } from '../in-flight.js';
 import { type Books, CURRENCY, type Pages } from './books.js';
-import { ImportError } from './import-error.js';
-import { inFlight } from './in-flight.js';
 import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
 import {
   customerIdOf,
