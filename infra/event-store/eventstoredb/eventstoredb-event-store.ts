@@ -1,0 +1,134 @@
+// The event store on EventStoreDB: one commit is one event, and one append is accepted after the stream's last revision only.
+import { type Clock, type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import { Deposed, Unavailable } from '../../../domain/kernel/errors.js';
+import type { EventStore, Fence } from '../../../domain/kernel/event-store.js';
+import { APPEND_BUDGET_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
+import type { DuringTerm } from '../../leadership/postgres-leases.js';
+import { withinBudget } from '../../retry.js';
+import { type CommitCodec, positionOf } from '../codec.js';
+import { createStoreClock } from '../store-clock.js';
+import { ENGINE, type EventStoreDb, isTransient, REQUEST_TIMEOUT_MS } from './client.js';
+import { COMMIT_TYPE, fromEvent, NotACommit, toEvent } from './commit-event.js';
+import { createLogOrder } from './log-order.js';
+
+/**
+ * An older commit is not sent, because the watermark might pass it. The rest of the lag covers the attempt itself, whose time limit
+ * the server knows and keeps, and the second that a `Date` header leaves open.
+ */
+const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - REQUEST_TIMEOUT_MS - 1_000;
+
+/** Retry time for one page of a read. */
+const READ_BUDGET_MS = 5_000;
+const READ_PAGE_EVENTS = 200;
+
+export interface EventStoreDbEventStoreOptions {
+  db: EventStoreDb;
+  /** Of the names of the log's streams: see `prefixOf`. */
+  prefix: string;
+  codec: CommitCodec;
+  /** Keeps a term from ending while a commit with its fence is appended. */
+  duringTerm?: DuringTerm;
+  clock?: Clock;
+  /** Milliseconds from an arbitrary start. This clock is never adjusted. */
+  monotonic?: () => number;
+  watermarkLagMs?: number;
+}
+
+export function createEventStoreDbEventStore({
+  db,
+  prefix,
+  codec,
+  duringTerm,
+  clock = Date.now,
+  monotonic = () => performance.now(),
+  watermarkLagMs = WATERMARK_LAG_MS,
+}: EventStoreDbEventStoreOptions): EventStore {
+  const storeClock = createStoreClock(ENGINE, clock, monotonic);
+  const budget = { engine: ENGINE, isRetryable: isTransient, clock };
+  const reading = <T>(attempt: () => Promise<T>) => withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, attempt);
+
+  /** Asks for the time of the server once a minute. Reads and appends do not show it. */
+  async function requireStoreClock(): Promise<void> {
+    if (storeClock.isKnown()) return;
+    const askedAt = monotonic();
+    storeClock.observe(askedAt, await db.date());
+    if (!storeClock.isKnown()) throw new Unavailable(ENGINE, 'its answers have no Date header to check the clock by.');
+  }
+
+  /**
+   * True if the commit is stored at its place. The server knows a commit by the id of its event, so a retry after a lost answer is
+   * true as well.
+   */
+  async function put(stored: StoredCommit): Promise<boolean> {
+    const event = toEvent(stored);
+    return withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
+      await requireStoreClock();
+      storeClock.assertInStep();
+      if (storeClock.earliest() - millisOf(stored.at) > MAX_COMMIT_AGE_MS)
+        throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
+      return db.append(prefix + stored.pk, stored.sk - 2, event);
+    });
+  }
+
+  async function putFenced(stored: StoredCommit, fence: Fence): Promise<boolean> {
+    if (!duringTerm) throw new TypeError('A commit with a fence needs the leases.');
+    const isStored = await duringTerm(fence, () => put(stored));
+    if (isStored !== undefined) return isStored;
+    // The term is over, but the commit may have been stored in it.
+    for await (const found of storedIn(stored.pk, stored.sk - 1)) return found.h === stored.h;
+    throw new Deposed(ENGINE, fence.lease, fence.token);
+  }
+
+  async function* storedIn(stream: StreamId, after: number): AsyncGenerator<StoredCommit> {
+    for (let from = after, isLast = false; !isLast; from += READ_PAGE_EVENTS) {
+      const page = await reading(() => db.readStream(prefix + stream, { from, count: READ_PAGE_EVENTS }));
+      for (const event of page) yield fromEvent(prefix, event);
+      isLast = page.length < READ_PAGE_EVENTS;
+    }
+  }
+
+  // The watermark never goes back, even if a later answer is less exact.
+  let highest: Hlc = 0;
+  async function watermark(): Promise<Hlc> {
+    await reading(requireStoreClock);
+    highest = Math.max(highest, hlcOf(storeClock.earliest() - watermarkLagMs));
+    return highest;
+  }
+
+  const order = createLogOrder({
+    readAll: (options) => reading(() => db.readAll(options)),
+    commitIn(event) {
+      if (event.type !== COMMIT_TYPE || !event.streamId.startsWith(prefix)) return undefined;
+      try {
+        return fromEvent(prefix, event);
+      } catch (error) {
+        // Whoever reads its stream gets the error.
+        if (error instanceof NotACommit) return undefined;
+        throw error;
+      }
+    },
+  });
+  const entryOf = ({ at, pk, sk }: StoredCommit) => ({ at, stream: pk, commitNo: sk });
+
+  return {
+    async append(stream, after, commit) {
+      const stored = codec.encode(stream, after, commit);
+      const isStored = await (commit.fence ? putFenced(stored, commit.fence) : put(stored));
+      return isStored ? { appended: true, position: positionOf(stored) } : { appended: false };
+    },
+
+    async *read(stream, after = 0) {
+      for await (const stored of storedIn(stream, after)) yield codec.decode(stored);
+    },
+
+    async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
+      yield* order.read(after, Math.min(upTo, await watermark()), entryOf);
+    },
+
+    newest: (after) => order.read(after, Number.MAX_SAFE_INTEGER, entryOf),
+
+    watermark,
+  };
+}
