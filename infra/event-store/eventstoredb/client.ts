@@ -5,6 +5,7 @@ import {
   type AllStreamSubscription,
   BACKWARDS,
   binaryEvent,
+  convertToCommandError,
   END,
   ErrorType,
   EventStoreDBClient,
@@ -184,7 +185,7 @@ function dateOf(client: EventStoreDBClient): Promise<string | undefined> {
       let date: string | undefined;
       service
         .getSupportedMethods(new sharedPb.Empty(), metadata, options, (error) =>
-          error ? reject(error) : resolve(date),
+          error ? reject(convertToCommandError(error)) : resolve(date),
         )
         .on('metadata', (headers) => {
           date = headers.get('date')[0]?.toString();

@@ -1,19 +1,12 @@
-import { expect } from 'chai';
-import { hlcOf } from '../../../domain/kernel/clock.js';
-import { type Position, START, type StoredCommit } from '../../../domain/kernel/commit.js';
-import { Unavailable } from '../../../domain/kernel/errors.js';
-import type { EventStore, LogEntry } from '../../../domain/kernel/event-store.js';
-import { WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
-import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
 import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
-import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { notes } from '../../../test/contracts/notes.js';
 import { describeWith, freshName } from '../../../test/engines.js';
-import { type EventStoreDbServer, startEventStoreDbServer } from '../../../test/eventstoredb/server.js';
-import { the } from '../../../test/the.js';
 import { createCommitCodec } from '../codec.js';
 import { createEventStoreDb, type EventStoreDb } from './client.js';
-import { fromEvent, prefixOf, toEvent } from './commit-event.js';
-import { createEventStoreDbEventStore, type EventStoreDbEventStoreOptions } from './eventstoredb-event-store.js';
+import { fromEvent, prefixOf } from './commit-event.js';
+import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
 
 const codec = createCommitCodec(notes);
 

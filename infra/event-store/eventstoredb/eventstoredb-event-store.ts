@@ -7,6 +7,7 @@ import { APPEND_BUDGET_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limit
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import type { DuringTerm } from '../../leadership/postgres-leases.js';
 import { withinBudget } from '../../retry.js';
+import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
 import { ENGINE, type EventStoreDb, isTransient, REQUEST_TIMEOUT_MS } from './client.js';
@@ -22,6 +23,9 @@ const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - REQUEST_TIMEOUT_MS - 1_000;
 /** Retry time for one page of a read. */
 const READ_BUDGET_MS = 5_000;
 const READ_PAGE_EVENTS = 200;
+
+/** More at a time would wait for each other inside the connection, where their time limit already runs. */
+const APPENDS_IN_FLIGHT = 64;
 
 export interface EventStoreDbEventStoreOptions {
   db: EventStoreDb;
@@ -46,12 +50,21 @@ export function createEventStoreDbEventStore({
   watermarkLagMs = WATERMARK_LAG_MS,
 }: EventStoreDbEventStoreOptions): EventStore {
   const storeClock = createStoreClock(ENGINE, clock, monotonic);
+  const inTurn = createTurns(APPENDS_IN_FLIGHT);
   const budget = { engine: ENGINE, isRetryable: isTransient, clock };
   const reading = <T>(attempt: () => Promise<T>) => withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, attempt);
 
-  /** Asks for the time of the server once a minute. Reads and appends do not show it. */
+  /** Asks for the time of the server once a minute, for all who wait. Reads and appends do not show it. */
+  let asking: Promise<void> | undefined;
   async function requireStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
+    asking ??= askTime().finally(() => {
+      asking = undefined;
+    });
+    await asking;
+  }
+
+  async function askTime(): Promise<void> {
     const askedAt = monotonic();
     storeClock.observe(askedAt, await db.date());
     if (!storeClock.isKnown()) throw new Unavailable(ENGINE, 'its answers have no Date header to check the clock by.');
@@ -63,13 +76,14 @@ export function createEventStoreDbEventStore({
    */
   async function put(stored: StoredCommit): Promise<boolean> {
     const event = toEvent(stored);
-    return withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
+    const attempt = async () => {
       await requireStoreClock();
       storeClock.assertInStep();
       if (storeClock.earliest() - millisOf(stored.at) > MAX_COMMIT_AGE_MS)
         throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
       return db.append(prefix + stored.pk, stored.sk - 2, event);
-    });
+    };
+    return withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, () => inTurn(attempt));
   }
 
   async function putFenced(stored: StoredCommit, fence: Fence): Promise<boolean> {
