@@ -33,7 +33,7 @@ export function leafHash(leaf: Uint8Array): Buffer {
   return sha256(LEAF, leaf);
 }
 
-function innerHash(left: Uint8Array, right: Uint8Array): Buffer {
+export function innerHash(left: Uint8Array, right: Uint8Array): Buffer {
   return sha256(INNER, left, right);
 }
 
