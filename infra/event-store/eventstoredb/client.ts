@@ -125,6 +125,24 @@ export function createEventStoreDb(url: string): EventStoreDb {
   };
 }
 
+/** Events of one page, with those of all other shops on the server. */
+export const PAGE_EVENTS = 500;
+
+/** The events after a place, page by page to the end. */
+export async function* pagesAfter(
+  place: Place,
+  readAll: EventStoreDb['readAll'],
+): AsyncGenerator<readonly AllStreamRecordedEvent[]> {
+  for (let from = place, isLast = false; !isLast; ) {
+    const page = await readAll({ from, count: PAGE_EVENTS });
+    // The server begins with the event at the place.
+    const [first] = page;
+    yield typeof from === 'object' && first?.position.commit === from.commit ? page.slice(1) : page;
+    from = page.at(-1)?.position ?? from;
+    isLast = page.length < PAGE_EVENTS;
+  }
+}
+
 /** True for errors that another attempt may avoid. */
 export function isTransient(error: unknown): boolean {
   const type = typeOf(error);

@@ -41,15 +41,19 @@ const metadataSchema = z.object({
 export function fromEvent(prefix: string, event: RecordedEvent): StoredCommit {
   const { streamId, revision, type, data, metadata } = event;
   const { success, data: rest } = metadataSchema.safeParse(metadata);
-  if (type !== COMMIT_TYPE || !success || !(data instanceof Uint8Array)) throw new NotACommit(event, 'its form');
-  if (streamId !== prefix + rest.pk) throw new NotACommit(event, `its metadata, which name ${rest.pk}`);
-  if (Number(revision) !== rest.sk - 1) throw new NotACommit(event, `its metadata, which number it ${rest.sk}`);
+  if (type !== COMMIT_TYPE) throw new NotACommit(event, `it is an event of type ${type}`);
+  if (!success || !(data instanceof Uint8Array)) throw new NotACommit(event, 'its data or metadata have another form');
+  if (streamId !== prefix + rest.pk) throw new NotACommit(event, `its metadata name the stream ${rest.pk}`);
+  if (Number(revision) !== rest.sk - 1) throw new NotACommit(event, `its metadata name the number ${rest.sk}`);
   return { ...rest, pk: rest.pk as StreamId, ev: Buffer.from(data.buffer, data.byteOffset, data.length).toString() };
 }
 
 export class NotACommit extends Error {
   override name = 'NotACommit';
-  constructor({ streamId, revision }: RecordedEvent, problem: string) {
-    super(`Event ${revision} of ${streamId} is no commit of this log, by ${problem}.`);
+  constructor(
+    { streamId, revision }: RecordedEvent,
+    readonly problem: string,
+  ) {
+    super(`Event ${revision} of ${streamId} is no commit of this log: ${problem}.`);
   }
 }

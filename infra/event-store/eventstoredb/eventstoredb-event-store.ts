@@ -1,8 +1,15 @@
 // The event store on EventStoreDB: one commit is one event, and one append is accepted after the stream's last revision only.
+import type { AllStreamRecordedEvent } from '@eventstore/db-client';
 import { type Clock, type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { Deposed, Unavailable } from '../../../domain/kernel/errors.js';
-import type { EventStore, Fence } from '../../../domain/kernel/event-store.js';
+import {
+  compareLogEntries,
+  type EventStore,
+  entryOf,
+  type Fence,
+  UnreadableCommit,
+} from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import type { DuringTerm } from '../../leadership/postgres-leases.js';
@@ -11,8 +18,8 @@ import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
 import { ENGINE, type EventStoreDb, isTransient, REQUEST_TIMEOUT_MS } from './client.js';
-import { COMMIT_TYPE, fromEvent, NotACommit, toEvent } from './commit-event.js';
-import { createLogOrder } from './log-order.js';
+import { fromEvent, NotACommit, toEvent } from './commit-event.js';
+import { createLogOrder, type Found } from './log-order.js';
 
 /**
  * An older commit is not sent, because the watermark might pass it. The rest of the lag covers the attempt itself, whose time limit
@@ -113,18 +120,9 @@ export function createEventStoreDbEventStore({
 
   const order = createLogOrder({
     readAll: (options) => reading(() => db.readAll(options)),
-    commitIn(event) {
-      if (event.type !== COMMIT_TYPE || !event.streamId.startsWith(prefix)) return undefined;
-      try {
-        return fromEvent(prefix, event);
-      } catch (error) {
-        // Whoever reads its stream gets the error.
-        if (error instanceof NotACommit) return undefined;
-        throw error;
-      }
-    },
+    commitIn: (event) => commitIn(prefix, event),
   });
-  const entryOf = ({ at, pk, sk }: StoredCommit) => ({ at, stream: pk, commitNo: sk });
+  const entries = (after: Hlc, upTo: Hlc) => order.read(after, upTo, ({ entry }) => entry);
 
   return {
     async append(stream, after, commit) {
@@ -138,11 +136,35 @@ export function createEventStoreDbEventStore({
     },
 
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
-      yield* order.read(after, Math.min(upTo, await watermark()), entryOf);
+      yield* entries(after, Math.min(upTo, await watermark()));
     },
 
-    newest: (after) => order.read(after, Number.MAX_SAFE_INTEGER, entryOf),
+    newest: (after) => entries(after, Number.MAX_SAFE_INTEGER),
+
+    async *stored({ after, upTo = Number.MAX_SAFE_INTEGER } = {}) {
+      const from = after ? after.at - 1 : Number.MIN_SAFE_INTEGER;
+      const found = order.read(from, Math.min(upTo, await watermark()), ({ entry, commit }) => ({ ...entry, commit }));
+      for await (const { commit, ...entry } of found) {
+        if (after && compareLogEntries(entry, after) <= 0) continue;
+        if (commit instanceof UnreadableCommit) throw commit;
+        yield commit;
+      }
+    },
 
     watermark,
   };
+}
+
+/** An event that is no commit gets the place of its arrival. Whoever reads its stream gets an error. */
+function commitIn(prefix: string, event: AllStreamRecordedEvent): Found | undefined {
+  if (!event.streamId.startsWith(prefix)) return undefined;
+  try {
+    const commit = fromEvent(prefix, event);
+    return { entry: entryOf(commit), commit };
+  } catch (error) {
+    if (!(error instanceof NotACommit)) throw error;
+    const stream = event.streamId.slice(prefix.length) as StreamId;
+    const entry = { at: hlcOf(event.created.getTime()), stream, commitNo: Number(event.revision) + 1 };
+    return { entry, commit: new UnreadableCommit(entry, error.problem) };
+  }
 }

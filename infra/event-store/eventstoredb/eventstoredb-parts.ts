@@ -1,7 +1,6 @@
 // The parts of the event store `eventstoredb`. What the engine has no conditions for is in the Postgres of the shop: leases, snapshots
 // and the checkpoints of the feed.
 import { OperatorError } from '../../../domain/kernel/errors.js';
-import type { StreamId } from '../../../domain/kernel/stream.js';
 import { engineAddresses } from '../../engines/addresses.js';
 import { createDuringTerm, createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
@@ -67,13 +66,11 @@ export const eventstoredbEventStoreParts = {
       return createPostgresLeases(pool);
     }),
 
-  feed: ({ eventStoreDbServer: { db, shop }, claimed: { log: logId }, postgres: { pool }, codec, log }) =>
+  feed: ({ eventStoreDbServer: { db, shop }, claimed, postgres: { pool }, codec, tamperAlarm: alarm, log }) =>
     lazy(async () => {
       await createCheckpointsTable(pool);
-      const alarm = (stream: StreamId, commitNo: number, what: string) =>
-        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
       const checkpoints = createPostgresCheckpoints(pool);
-      return createCatchUpFeed({ db, prefix: prefixOf(shop, logId), checkpoints, codec, alarm, log });
+      return createCatchUpFeed({ db, prefix: prefixOf(shop, claimed.log), checkpoints, codec, alarm, log });
     }),
 } satisfies Recipes<EventStoreParts & EventStoreDbParts, Parts & EventStoreDbParts>;
 

@@ -3,10 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Mark, Store } from '../../stores/store.js';
 import { leftMark } from '../../stores/store.js';
 import { createTurns } from '../../turns.js';
-import type { EventStoreDb, Place } from './client.js';
+import { type EventStoreDb, pagesAfter } from './client.js';
 import { prefixOf } from './commit-event.js';
-
-const PAGE_EVENTS = 500;
 
 /** Streams that are deleted at a time. */
 const DELETIONS_IN_FLIGHT = 16;
@@ -50,12 +48,8 @@ export function eventStoreDbStore({ db, address, shop }: { db: EventStoreDb; add
 /** The server has no list of streams, so this reads everything. */
 async function streamsWith(db: EventStoreDb, prefix: string): Promise<string[]> {
   const found = new Set<string>();
-  let from: Place = 'start';
-  for (let isLast = false; !isLast; ) {
-    const page = await db.readAll({ from, count: PAGE_EVENTS });
+  for await (const page of pagesAfter('start', db.readAll)) {
     for (const { streamId } of page) if (streamId.startsWith(prefix)) found.add(streamId);
-    from = page.at(-1)?.position ?? from;
-    isLast = page.length < PAGE_EVENTS;
   }
   return [...found];
 }

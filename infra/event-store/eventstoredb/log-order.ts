@@ -3,30 +3,36 @@
 import type { AllStreamRecordedEvent, Position } from '@eventstore/db-client';
 import { type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
-import { compareLogEntries, type LogEntry } from '../../../domain/kernel/event-store.js';
-import type { Place } from './client.js';
-
-/** Events of one request, with those of all other shops on the server. */
-const PAGE_EVENTS = 500;
+import { compareLogEntries, type LogEntry, type UnreadableCommit } from '../../../domain/kernel/event-store.js';
+import { type EventStoreDb, PAGE_EVENTS, type Place, pagesAfter } from './client.js';
+import { LOADED_TOGETHER } from './loader.js';
 
 /**
  * A commit is held back until one that is this much later has been read. By the watermark's promise, 10 seconds would do. The rest
  * is for a commit that broke the promise: it still gets its place.
  */
-const HELD_BACK: Hlc = hlcOf(60_000);
+const HELD_BACK: Hlc = hlcOf(30_000);
+
+/** The commits that a loader of an old log writes in any order, however far their times are apart. */
+const UNORDERED_COMMITS = 4 * LOADED_TOGETHER;
 
 /** How much earlier than a commit's own time the server may have dated it: clocks differ, and a cluster changes its leader. */
 const DATED_EARLIER_MS = 60_000;
 
 export interface LogOrderDeps {
-  readAll(options: { from: Place; backwards?: boolean; count: number }): Promise<readonly AllStreamRecordedEvent[]>;
-  /** The commit of this log in the event; undefined if there is none. */
-  commitIn(event: AllStreamRecordedEvent): StoredCommit | undefined;
+  readAll: EventStoreDb['readAll'];
+  /** The commit of this log in the event; undefined if the event is not of this log. */
+  commitIn(event: AllStreamRecordedEvent): Found | undefined;
+}
+
+export interface Found {
+  entry: LogEntry;
+  commit: StoredCommit | UnreadableCommit;
 }
 
 export interface LogOrder {
   /** The commits for `after` < at ≤ `upTo` in total order. `keep` reduces them to what is held in memory meanwhile. */
-  read<T extends LogEntry>(after: Hlc, upTo: Hlc, keep: (commit: StoredCommit) => T): AsyncGenerator<T>;
+  read<T extends LogEntry>(after: Hlc, upTo: Hlc, keep: (found: Found) => T): AsyncGenerator<T>;
 }
 
 /** A place where reading can begin. */
@@ -59,33 +65,27 @@ export function createLogOrder({ readAll, commitIn }: LogOrderDeps): LogOrder {
     return from;
   }
 
-  async function* read<T extends LogEntry>(
-    after: Hlc,
-    upTo: Hlc,
-    keep: (commit: StoredCommit) => T,
-  ): AsyncGenerator<T> {
-    let from = await placeBefore(millisOf(after) - DATED_EARLIER_MS);
-    let latest: Hlc = 0;
+  async function* read<T extends LogEntry>(after: Hlc, upTo: Hlc, keep: (found: Found) => T): AsyncGenerator<T> {
+    if (upTo <= after) return;
     const held: T[] = [];
-    for (let isLast = upTo <= after; !isLast; ) {
-      const page = await readAll({ from, count: PAGE_EVENTS });
-      for (const event of page) {
-        // A page begins with the event that the page before has ended with.
-        const commit = typeof from === 'object' && event.position.commit <= from.commit ? undefined : commitIn(event);
-        if (!commit) continue;
-        latest = Math.max(latest, commit.at);
-        if (commit.at > after && commit.at <= upTo) held.push(keep(commit));
+    const newest: Hlc[] = [];
+    let latest: Hlc = 0;
+    const place = await placeBefore(millisOf(after) - DATED_EARLIER_MS);
+    for await (const page of pagesAfter(place, readAll)) {
+      for (const found of page.flatMap((event) => commitIn(event) ?? [])) {
+        const { at } = found.entry;
+        if (at > after && at <= upTo) held.push(keep(found));
+        newest.push(at);
+        if (newest.length > UNORDERED_COMMITS) latest = Math.max(latest, newest.shift() ?? 0);
       }
       const end = page.at(-1);
-      if (end) {
-        remember(end);
-        from = end.position;
-      }
-      isLast = page.length < PAGE_EVENTS || latest - HELD_BACK > upTo;
+      if (end) remember(end);
+      if (latest - HELD_BACK > upTo) break;
       held.sort(compareLogEntries);
-      const firstHeld = isLast ? -1 : held.findIndex(({ at }) => at > latest - HELD_BACK);
+      const firstHeld = held.findIndex(({ at }) => at > latest - HELD_BACK);
       yield* held.splice(0, firstHeld === -1 ? held.length : firstHeld);
     }
+    yield* held.sort(compareLogEntries);
   }
 
   return { read };
