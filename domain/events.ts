@@ -5,6 +5,7 @@ import { type CustomerEvent, customerEvents } from './customer/events.js';
 import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
+import { type OpeningEvent, openingEvents } from './openings/events.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
@@ -31,6 +32,7 @@ const parts = [
   customerEvents,
   customerCartsEvents,
   staffEvents,
+  openingEvents,
 ];
 
 export const eventTypes = eventTypesOf(...parts);
@@ -53,4 +55,5 @@ export type ShopEvent =
   | OrderNumberEvent
   | CustomerEvent
   | CustomerCartsEvent
-  | StaffEvent;
+  | StaffEvent
+  | OpeningEvent;

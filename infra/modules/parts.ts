@@ -13,6 +13,9 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
+import type { Openings } from '../../commands/personal/openings.js';
+import type { OwnStreams } from '../../commands/personal/own-streams.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
@@ -34,6 +37,7 @@ import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
+import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
@@ -138,7 +142,14 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
+  openings: Openings;
+  /** The stores that hold data about customers outside the log, the data keys first. */
+  holders: readonly Holder[];
+  ownStreams: OwnStreams;
+  forgetting: Forgetting;
+  recordedOpenings: RecordedOpenings;
   tokens: Tokens;
   readModels: ReadModels;
   /** The projector hosts in this process: one while it leads, otherwise none. */

@@ -116,6 +116,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       settlement,
       payments,
       shortfalls: processes.shortfalls,
+      forgetting: processes.forgetting,
       clock,
       savedMethodOf: async (customerId, paidWith) =>
         (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,

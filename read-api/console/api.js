@@ -1,0 +1,95 @@
+// Requests to the API with the token of this session, and the problems that it answers.
+
+const TOKEN = 'console-token';
+const ROLES = ['ops', 'auditor'];
+
+/** A request failed. The message is for the person who made it. */
+export class RequestFailed extends Error {
+  /**
+   * @param {string} message
+   * @param {{ status?: number, code?: string }} [about]
+   */
+  constructor(message, { status, code } = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * The session of this tab; undefined while nobody is logged in. Closing the tab ends it.
+ * @returns {{ token: string, role: string, subject: string } | undefined}
+ */
+export function currentSession() {
+  const token = sessionStorage.getItem(TOKEN);
+  return token === null ? undefined : { token, ...claimsOf(token) };
+}
+
+/** Throws `RequestFailed` for a text that is no token of ops or an auditor. The server checks the token at every request. */
+export function logIn(/** @type {string} */ pasted) {
+  const token = pasted.trim().replace(/^Bearer\s+/i, '');
+  const { role } = claimsOf(token);
+  if (role === '') throw new RequestFailed('This is not a token. Paste all that `commerce token` has printed.');
+  if (!ROLES.includes(role)) {
+    throw new RequestFailed(`This token has the role ${role}. The console is for the roles ops and auditor.`);
+  }
+  sessionStorage.setItem(TOKEN, token);
+}
+
+export function logOut() {
+  sessionStorage.removeItem(TOKEN);
+}
+
+/** What the token says about its bearer. */
+function claimsOf(/** @type {string} */ token) {
+  try {
+    const body = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const { role, sub } = JSON.parse(atob(body));
+    return { role: String(role), subject: String(sub) };
+  } catch {
+    return { role: '', subject: '' };
+  }
+}
+
+/**
+ * GET a path. Parameters without a value are left out.
+ * @param {string} path
+ * @param {Record<string, string | number | undefined>} [query]
+ * @param {AbortSignal} [signal]
+ */
+export function get(path, query = {}, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return send('GET', search.size > 0 ? `${path}?${search}` : path, { signal });
+}
+
+/** POST a command. The key makes a repeat of the same request harmless. */
+export function post(/** @type {string} */ path, body = {}) {
+  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomKey() };
+  return send('POST', path, { headers, body: JSON.stringify(body) });
+}
+
+async function send(/** @type {string} */ method, /** @type {string} */ path, { headers = {}, ...rest } = {}) {
+  const session = currentSession();
+  let response;
+  try {
+    const Authorization = `Bearer ${session?.token ?? ''}`;
+    response = await fetch(path, {
+      method,
+      headers: { ...headers, Authorization, Accept: 'application/json' },
+      ...rest,
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new RequestFailed('The server does not answer. Is it running, and are you online?');
+  }
+  const body = await response.json().catch(() => undefined);
+  if (response.ok) return body;
+  const { detail = `The server answered ${response.status}.`, code } = body ?? {};
+  throw new RequestFailed(detail, { status: response.status, code });
+}
+
+/** `crypto.randomUUID` exists in secure contexts only. */
+function randomKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
