@@ -45,7 +45,7 @@ import {
   redisReadModels,
 } from '../stores/document-stores.js';
 import { dynamoStore, TABLES } from '../stores/dynamodb-store.js';
-import { type DynamoParts, dynamoParts } from './dynamodb-server.js';
+import { type DynamoParts, dynamoParts, readNothing } from './dynamodb-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lazy, type Parts, type ProfileParts, type Recipes, type UntilReachable } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -98,8 +98,15 @@ export const awsParts = {
   objectPlace: ({ s3Server: { client, bucket }, config: { namespace: prefix } }) =>
     lazy(() => createS3Objects({ client, bucket, prefix })),
 
-  profileEngines: ({ dynamoServer, s3Server, documentServers: { engines } }) =>
-    lazy(() => [dynamoServer.engine, s3Server.engine, engines.mongodb, engines.opensearch, engines.redis]),
+  profileEngines: ({ dynamoServer: { client, engine, name }, s3Server, documentServers: { engines } }) =>
+    lazy(() => {
+      const check = () =>
+        Promise.all([
+          readNothing(client, name(TABLES.subjectKeys), ['subject']),
+          readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
+        ]);
+      return [{ ...engine, check }, s3Server.engine, engines.mongodb, engines.opensearch, engines.redis];
+    }),
 
   profileStores: ({ dynamoServer, documentServers: { mongo, opensearch, redis, engines }, config: { namespace } }) =>
     lazy(() => [
