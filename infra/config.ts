@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
 import { defined } from '../domain/kernel/json.js';
+import { parseWitness, type Witness } from './archive/witness.js';
 import { EVENT_STORES, type EventStoreName } from './event-store/event-stores.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
@@ -48,6 +49,18 @@ function corsOriginsIn(text: string, { addIssue }: z.RefinementCtx): string[] {
 
 function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
+function witnessesIn(text: string, { addIssue }: z.RefinementCtx): Witness[] {
+  try {
+    return text
+      .split(',')
+      .filter((part) => part.trim() !== '')
+      .map(parseWitness);
+  } catch (error) {
+    addIssue(`must be witnesses between commas: ${(error as Error).message}`);
+    return z.NEVER;
+  }
 }
 
 const prefixed = (...prefixes: string[]) =>
@@ -101,6 +114,19 @@ const environment = z.object({
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
+  COMMERCE_AUDIT_KEY: base64Key,
+  COMMERCE_ARCHIVE_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .optional(),
+  COMMERCE_ARCHIVE_RETENTION_DAYS: z.coerce
+    .number('must be a number of days, such as 3650')
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(3_650),
+  COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
+  COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
   STRIPE_SECRET_KEY: prefixed('sk_', 'rk_'),
   STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
@@ -156,6 +182,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     postgresPort: settings.COMMERCE_PG_PORT,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
+    auditKey: settings.COMMERCE_AUDIT_KEY,
     stripe: stripeOf(settings),
     openSearchSigning:
       settings.COMMERCE_OPENSEARCH_SIGNING === 'none' ? undefined : settings.COMMERCE_OPENSEARCH_SIGNING,
@@ -171,6 +198,14 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
+    archive: {
+      retentionDays: settings.COMMERCE_ARCHIVE_RETENTION_DAYS,
+      witnesses: settings.COMMERCE_WITNESSES,
+      ...withoutUndefined({
+        bucket: settings.COMMERCE_ARCHIVE_BUCKET,
+        post: settings.COMMERCE_CHECKPOINT_POST,
+      }),
+    },
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
   };

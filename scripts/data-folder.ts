@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { ClosedFolder } from '../infra/engines/errors.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
-const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
+const KEY_FILE = /^(master\.key|token-key\.json|audit\.key)(\.\d+-[0-9a-f]+)?$/;
 /** The folder `postgres`. It is ours if it contains our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';

@@ -8,6 +8,8 @@ import type { Logger } from 'pino';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
+import { createS3Archive } from '../archive/s3-archive.js';
+import { createS3Client } from '../aws.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -81,6 +83,20 @@ export const awsParts = {
       openSearchReadModels(opensearch, engines.opensearch.address, namespace),
       redisReadModels(redis, engines.redis.address),
     ]),
+
+  archiveStore: ({
+    config: { namespace, archive },
+    awsOptions: { address: _, ...options },
+    claimed: { log },
+    lifecycle,
+  }) =>
+    lazy(() => {
+      const client = createS3Client(options);
+      lifecycle.onClose(() => client.destroy());
+      const { bucket = `${namespace}-archive`, retentionDays } = archive;
+      const isLocal = options.endpoint !== undefined;
+      return createS3Archive({ client, bucket, folder: log, retentionDays, isLocal });
+    }),
 
   subjectKeys: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {

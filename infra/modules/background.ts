@@ -1,4 +1,4 @@
-// Background work: the projectors and the agenda. One process of the shop runs them at a time.
+// Background work: the projectors, the agenda and the archiver. One process of the shop runs them at a time.
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
@@ -6,6 +6,7 @@ import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
+import { runArchiver } from './archive.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 
@@ -24,6 +25,12 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const handlersOf = await shop.get('agendaHandlersOf');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
+  const archiving = {
+    archiver: await shop.get('archiver'),
+    status: await shop.get('archiveStatus'),
+    alarm: await shop.get('tamperAlarm'),
+    log,
+  };
   const onError = (item: AgendaItem | undefined, error: unknown) =>
     error instanceof Deposed
       ? log.info({ ...item, err: error }, 'due work is left to the new leader')
@@ -32,7 +39,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   setMaxListeners(0, signal); // every projector and feed listens to it
   const lead: Lead = async ({ signal: leading, fence }) => {
     setMaxListeners(0, leading);
-    log.info({ ...fence }, 'this process leads: it hosts the projectors and the agenda');
+    log.info({ ...fence }, 'this process leads: it hosts the projectors, the agenda and the archiver');
     const host = runProjectors({
       feed,
       consumer: CONSUMER,
@@ -45,7 +52,11 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     });
     hosts.add(host);
     try {
-      await Promise.all([host.done, runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading)]);
+      await Promise.all([
+        host.done,
+        runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading),
+        runArchiver(archiving, leading),
+      ]);
     } finally {
       hosts.delete(host);
     }

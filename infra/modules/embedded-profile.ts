@@ -1,6 +1,8 @@
 // The `embedded` profile: every port uses the Postgres of the shop.
+import { join } from 'node:path';
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
+import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -16,6 +18,9 @@ import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 
+/** Folder of the archives in the data folder. Each log has its own in it. */
+export const ARCHIVE_FOLDER = 'archive';
+
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
@@ -23,6 +28,9 @@ export const embeddedParts = {
   profileEngines: () => lazy(() => []),
 
   profileStores: () => lazy(() => []),
+
+  archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
+    lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {

@@ -24,7 +24,7 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, Fence, SnapshotStore } from '../../domain/kernel/event-store.js';
-import type { ChangeFeed } from '../../domain/kernel/feed.js';
+import type { ChangeFeed, TamperAlarm } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
@@ -32,6 +32,10 @@ import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
+import type { Archiver } from '../archive/archiver.js';
+import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
+import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
+import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
@@ -46,6 +50,7 @@ import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
+import type { ArchiveStatus } from './archive.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -107,6 +112,8 @@ export interface ProfileParts {
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
+  /** Where the archive of the log is. It works without an answer of its engine, which is asked only when it is used. */
+  archiveStore: ArchiveStore;
 }
 
 export interface Parts extends EventStoreParts, ProfileParts {
@@ -163,6 +170,15 @@ export interface Parts extends EventStoreParts, ProfileParts {
   staff: CurrentStaff;
   skuOwners: SkuOwners;
   checkout: CheckoutProcess;
+  tamperAlarm: TamperAlarm;
+  /** Signs the checkpoints of the archive. */
+  auditSigner: NoteSigner;
+  archiveIndex: ArchiveIndex;
+  /** Archives the log, asks the witnesses and posts the checkpoint. */
+  archiver: Archiver;
+  archiveStatus: ArchiveStatus;
+  /** Verifies the archive against the log, with another public key if one is given. */
+  archiveVerification: (options: VerifyOptions, publicKey?: NoteVerifier) => Promise<ArchiveReport>;
   endpoints: readonly Endpoint[];
   app: Application;
 }

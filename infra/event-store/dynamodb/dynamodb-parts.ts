@@ -1,7 +1,6 @@
 // The event store `dynamodb`: the log and its snapshots in DynamoDB, and its changes through Kinesis. On local engines the program
 // creates the tables and the stream itself; in AWS the deployment stack creates them.
 import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import type { StreamId } from '../../../domain/kernel/stream.js';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
@@ -74,19 +73,17 @@ export const dynamodbEventStoreParts = {
       return createDynamoLeases({ client, table });
     }),
 
-  feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, log }) =>
+  feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, tamperAlarm, log }) =>
     lazy(async () => {
       const table = name(TABLES.feedCheckpoints);
       if (isLocal) await ensureTable(client, table, FEED_CHECKPOINTS_TABLE);
-      const alarm = (stream: StreamId, commitNo: number, what: string) =>
-        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
       return createKinesisFeed({
         client: kinesisServer.client,
         streamName: changes.name,
         table: name(TABLES.events),
         checkpoints: createDynamoCheckpoints({ client, table }),
         codec,
-        alarm,
+        alarm: tamperAlarm,
         log,
       });
     }),
