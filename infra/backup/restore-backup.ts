@@ -58,7 +58,7 @@ export async function checkBackup(
   const report = await verifyFile(path, {
     onProgress: (done, total) => onProgress('Checking the backup', done, total),
   });
-  const [problem] = report.problems;
+  const problem = report.problems.find((one) => 'stream' in one) ?? report.problems[0];
   if (problem) {
     const place = 'stream' in problem ? `commit ${problem.commitNo} of ${problem.stream}` : `line ${problem.line}`;
     throw new BackupRefused(`${path} is not the log as it was written: ${place}: ${problem.problem}.`);
