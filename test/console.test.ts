@@ -30,7 +30,7 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const PICTURES = join(import.meta.dirname, '../.screenshots');
 
 /** For a busy machine. */
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 10_000;
 
 /** A hostile keeper: if a page parsed this as HTML, `hacked` would be set. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: no template
@@ -251,7 +251,7 @@ if (!process.env.NO_ENGINES) {
     it('retries what is in quarantine', async () => {
       const { page, close } = await open('ops', '#/quarantine');
       await page.getByRole('button', { name: 'Retry commit 4 of order#13' }).click();
-      await page.getByText('Applied.').waitFor();
+      await page.getByText('Applied.', { exact: true }).waitFor();
       expect(asked).to.deep.equal(['/v1/ops/quarantine/{id}/retry q1']);
       await close();
     });
@@ -272,9 +272,7 @@ if (!process.env.NO_ENGINES) {
         .and.not.include('ada@example.com');
       await page.getByRole('link', { name: /^request/ }).click();
       expect(await heading(page)).to.equal('Trace');
-      const placed = page.locator('.command', { hasText: '/PlaceOrder' }).last();
       await page.getByText(/\d+ events in \d+ streams/).waitFor();
-      expect(await placed.locator('.command').count()).to.equal(0);
       const tree = page.locator('.tree .event', { hasText: 'OrderPlaced' }).first();
       expect(await tree.locator('.command .event').allTextContents()).to.have.length.greaterThan(3);
       await close();
@@ -321,10 +319,12 @@ if (!process.env.NO_ENGINES) {
       await page.goto(`${server.url}/console#/stream/${encodeURIComponent('order#0')}`);
       await page.getByRole('alert').getByText('There is no stream order#0').first().waitFor();
       await page.goto(`${server.url}/console#/projections`);
-      await page
-        .getByRole('alert')
-        .getByText('This page is for the role ops; your token has the role auditor')
-        .waitFor();
+      await page.getByRole('alert').getByText('This page needs a token of the role ops.').waitFor();
+      await page.getByLabel('Token').fill(tokenOf('ops'));
+      await page.getByLabel('Token').press('Enter');
+      await page.getByRole('row', { name: /productSearch/ }).waitFor();
+      await page.goto(`${server.url}/console#/log`);
+      await page.getByText('OrderPlaced').first().waitFor();
       await close();
     });
 
@@ -332,22 +332,24 @@ if (!process.env.NO_ENGINES) {
       for (const colorScheme of ['light', 'dark'] as const) {
         it(`fits ${width} pixels in ${colorScheme}, with readable contrast`, async () => {
           const stream = encodeURIComponent(`order#${orderId.slice('order_'.length)}`);
-          const look = { viewport: { width, height: 844 }, colorScheme };
-          for (const [role, name, hash] of [
-            ['ops', 'projections', '#/projections'],
-            ['ops', 'quarantine', '#/quarantine'],
-            ['auditor', 'log', '#/log'],
-            ['auditor', 'stream', `#/stream/${stream}`],
-            ['auditor', 'differences', `#/stream/${stream}?at=2&with=1`],
-            ['auditor', 'trace', '#/trace/request'],
-            ['auditor', 'search', '#/search?q=1000000'],
-          ] as const) {
-            const { page, close } = await open(role, hash, look);
-            await page.getByRole('heading', { level: 1 }).waitFor();
-            await page.waitForLoadState('networkidle');
-            expect(await page.evaluate('document.documentElement.scrollWidth'), name).to.be.at.most(width);
-            expect(await page.evaluate(LEAST_CONTRAST), `${name}: contrast of text`).to.be.at.least(4.5);
-            await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+          const pages = {
+            ops: { projections: '#/projections', quarantine: '#/quarantine', search: '#/search?q=1000000' },
+            auditor: {
+              log: '#/log',
+              stream: `#/stream/${stream}`,
+              differences: `#/stream/${stream}?at=2&with=1`,
+              trace: '#/trace/request',
+            },
+          };
+          for (const [role, hashes] of Object.entries(pages)) {
+            const { page, close } = await open(role, '', { viewport: { width, height: 844 }, colorScheme });
+            for (const [name, hash] of Object.entries(hashes)) {
+              await page.goto(`${server.url}/console${hash}`);
+              await page.getByText(/\w …/).first().waitFor({ state: 'hidden' });
+              expect(await page.evaluate('document.documentElement.scrollWidth'), name).to.be.at.most(width);
+              expect(await page.evaluate(LEAST_CONTRAST), `${name}: contrast of text`).to.be.at.least(4.5);
+              await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+            }
             await close();
           }
         });
