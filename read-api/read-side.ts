@@ -69,6 +69,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
+  earliestOf: LogReader['earliestOf'];
   clock: Clock;
   emailKeyOf: EmailKeyOf;
   /** Customers' browsers need it to pay with Stripe. */
@@ -76,7 +77,8 @@ export interface ReadSideDeps extends StreamQueryDeps {
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, decode, clock, personal, emailKeyOf, publishableKey } = deps;
+  const { queries, visibility, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } =
+    deps;
   const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
     return { queries: queries[name], visibility: visibility[name] };
   };
@@ -92,7 +94,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
-    ...auditQueries({ store, decode, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

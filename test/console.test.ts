@@ -403,7 +403,7 @@ function auditOf({ store, personal, emailKeyOf }: Shop, orderId: string): Endpoi
   };
   const { decode } = createCommitCodec(eventTypes);
   const orders = { queries: { list }, visibility: { wait: async () => true }, personal, emailKeyOf };
-  return auditQueries({ store, decode, clock: Date.now, orders });
+  return auditQueries({ store, decode, earliestOf: () => undefined, clock: Date.now, orders });
 }
 
 function appOf(endpoints: readonly Endpoint[]) {

@@ -8,6 +8,7 @@ import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
 import { actorOf } from '../http/caller.js';
+import { earliestOf as earliestTime } from '../ids.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
@@ -44,12 +45,13 @@ export const apiParts = {
         visibility: visibility.currentCarts,
         states,
       });
+      const earliestOf = (id: string) => earliestTime(id, parts.clock());
       const shared = { ...parts, personal, currentCarts, savedMethods, views };
       const endpoints = [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, decode: codec.decode, visibility, publishableKey }),
+        ...readSide({ ...shared, states, quotes, store, decode: codec.decode, earliestOf, visibility, publishableKey }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });
