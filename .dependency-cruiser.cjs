@@ -45,7 +45,7 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     // The server puts the library of the console beside its pages.
-    exclude: { path: '^(read-api/console/)?lit-html\\.js$|^\\.\\.?/lit-html\\.js$' },
+    exclude: { path: '(^|/)lit-html\\.js$' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

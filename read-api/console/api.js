@@ -74,10 +74,15 @@ export function get(path, query = {}, signal) {
   return send('GET', search.size > 0 ? `${path}?${search}` : path, { signal });
 }
 
-/** POST a command. The key makes a repeat of the same request harmless. */
-export function post(/** @type {string} */ path, body = {}) {
-  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomKey() };
-  return send('POST', path, { headers, body: JSON.stringify(body) });
+/**
+ * POST a command. The key makes a repeat of the same request harmless.
+ * @param {string} path
+ * @param {object} [body]
+ */
+export function post(path, body) {
+  const key = { 'Idempotency-Key': randomKey() };
+  if (body === undefined) return send('POST', path, { headers: key });
+  return send('POST', path, { headers: { ...key, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 }
 
 async function send(/** @type {string} */ method, /** @type {string} */ path, { headers = {}, ...rest } = {}) {
