@@ -70,6 +70,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
+  earliestOf: LogReader['earliestOf'];
   clock: Clock;
   emailKeyOf: EmailKeyOf;
   ownStreams: MeExportDeps['own'];
@@ -79,7 +80,8 @@ export interface ReadSideDeps extends StreamQueryDeps {
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, decode, clock, personal, emailKeyOf, publishableKey } = deps;
+  const { queries, visibility, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } =
+    deps;
   const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
     return { queries: queries[name], visibility: visibility[name] };
   };
@@ -96,7 +98,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
     meExportQuery({ ...deps, own: deps.ownStreams }),
-    ...auditQueries({ store, decode, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

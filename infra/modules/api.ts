@@ -10,6 +10,7 @@ import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
 import { actorOf } from '../http/caller.js';
+import { earliestOf as earliestTime } from '../ids.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
@@ -51,6 +52,7 @@ export const apiParts = {
         visibility: visibility.currentCarts,
         states,
       });
+      const earliestOf = (id: string) => earliestTime(id, parts.clock());
       const shared = { ...parts, personal, currentCarts, savedMethods, views };
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
@@ -64,6 +66,7 @@ export const apiParts = {
           quotes,
           store,
           decode: codec.decode,
+          earliestOf,
           visibility,
           publishableKey,
           recordOpening,
