@@ -6,6 +6,8 @@ import { ClosedFolder } from '../infra/engines/errors.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json|audit\.key)(\.\d+-[0-9a-f]+)?$/;
+/** The folder of the archives. It is ours if it lies beside our keys. */
+const ARCHIVE = 'archive';
 /** The folder `postgres`. It is ours if it contains our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';
@@ -24,10 +26,12 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
   if (!names) return undefined;
   for (const name of names) {
     const inner = name === POSTGRES ? await namesIn(join(folder, name)) : undefined;
-    const isOurs = inner?.includes(POSTGRES_LOG) || names.some((other) => KEY_FILE.test(other));
+    const isBesideKeys = names.some((other) => KEY_FILE.test(other));
+    const isOurs = inner?.includes(POSTGRES_LOG) || isBesideKeys;
     for (const entry of inner ?? [])
       entries[isOurs && POSTGRES_ENTRY.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
-    if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
+    const isOwn = KEY_FILE.test(name) || (name === ARCHIVE && isBesideKeys);
+    if (!inner) entries[isOwn ? 'own' : 'foreign'].push(name);
   }
   return entries;
 }
