@@ -21,6 +21,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),
+  export: async () => (await import('./commands/export.js')).exportCommand(),
+  verify: async () => (await import('./commands/verify.js')).verifyCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
