@@ -31,6 +31,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   forget: async () => (await import('./commands/forget.js')).forgetCommand(),
   backup: async () => (await import('./commands/backup.js')).backupCommand(),
   restore: async () => (await import('./commands/restore.js')).restoreCommand(),
+  export: async () => (await import('./commands/export.js')).exportCommand(),
+  verify: async () => (await import('./commands/verify.js')).verifyCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
