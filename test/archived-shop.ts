@@ -1,5 +1,4 @@
 // A log with an archive, on a clock of its own. Parts of the log can be hidden, as by an index that is behind.
-import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { hlcOf } from '../domain/kernel/clock.js';
 import { type Position, START, type StoredCommit } from '../domain/kernel/commit.js';
@@ -9,17 +8,15 @@ import { type ArchiverDeps, createArchiver } from '../infra/archive/archiver.js'
 import { commitLeafHash } from '../infra/archive/commit-leaf.js';
 import { readManifest, readSegment, segmentName } from '../infra/archive/layout.js';
 import { growTree } from '../infra/archive/merkle-tree.js';
-import { noteSigner } from '../infra/archive/signed-note.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
 import { noteCommit, notes } from './contracts/notes.js';
 import { createMemoryArchive, createMemoryIndex, emptyIndex, type Hook } from './memory-archive.js';
+import { testSigner } from './test-signer.js';
 
 const codec = createCommitCodec(notes);
 const LAG_MS = 1_000;
 export const PAST_WATERMARK_MS = LAG_MS + 1;
-
-const { privateKey } = generateKeyPairSync('ed25519');
 
 export function createArchivedShop() {
   let now = 1_800_000_000_000;
@@ -42,7 +39,7 @@ export function createArchivedShop() {
   }
   const objects = new Map<string, Buffer>();
   const signed: string[] = [];
-  const signer = noteSigner('commerce-core/test', privateKey);
+  const signer = testSigner();
   const recording = {
     ...signer,
     sign(text: string) {
