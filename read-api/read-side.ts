@@ -14,6 +14,7 @@ import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
+import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -75,6 +76,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   emailKeyOf: EmailKeyOf;
   ownStreams: MeExportDeps['own'];
   recordOpening: MeExportDeps['recordOpening'];
+  archive: ArchiveQueries;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
@@ -99,6 +101,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     stockMovementsQuery({ store }),
     meExportQuery({ ...deps, own: deps.ownStreams }),
     ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

@@ -19,7 +19,7 @@ import { PAUSABLE } from './read-models.js';
 export const apiParts = {
   endpoints: (all) => {
     const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
-    const { operations, quarantine } = all;
+    const { operations, quarantine, archiveQueries: archive } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -67,6 +67,7 @@ export const apiParts = {
           store,
           decode: codec.decode,
           earliestOf,
+          archive,
           visibility,
           publishableKey,
           recordOpening,

@@ -34,6 +34,7 @@ import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
+import type { ArchiveQueries } from '../../read-api/audit/verification.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { Archiver } from '../archive/archiver.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
@@ -190,6 +191,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Archives the log, asks the witnesses and posts the checkpoint. */
   archiver: Archiver;
   archiveStatus: ArchiveStatus;
+  archiveQueries: ArchiveQueries;
   /** Verifies the archive against the log, with another public key if one is given. */
   archiveVerification: (options: VerifyOptions, publicKey?: NoteVerifier) => Promise<ArchiveReport>;
   endpoints: readonly Endpoint[];
