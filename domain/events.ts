@@ -13,6 +13,7 @@ import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } 
 import { type SettingsEvent, settingsEvents } from './shop/events.js';
 import { type StaffEvent, staffEvents } from './staff/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
+import { type StockFileEvent, stockFileEvents } from './stock/stock-file.js';
 import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
 const parts = [
@@ -33,6 +34,7 @@ const parts = [
   customerCartsEvents,
   staffEvents,
   opsEvents,
+  stockFileEvents,
 ];
 
 export const eventTypes = eventTypesOf(...parts);
@@ -56,4 +58,5 @@ export type ShopEvent =
   | CustomerEvent
   | CustomerCartsEvent
   | StaffEvent
-  | OpsEvent;
+  | OpsEvent
+  | StockFileEvent;

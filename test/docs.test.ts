@@ -21,6 +21,7 @@ import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
 import { shop } from '../domain/shop/shop.js';
 import { staff } from '../domain/staff/staff.js';
+import { stockFile } from '../domain/stock/stock-file.js';
 import { stockItem } from '../domain/stock/stock-item.js';
 import { shippingTable } from '../domain/tariffs/shipping-table.js';
 import { taxTable } from '../domain/tariffs/tax-table.js';
@@ -48,6 +49,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   customerCarts,
   staff,
   ops,
+  stockFile,
 ];
 
 describe('The documentation', () => {
