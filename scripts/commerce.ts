@@ -20,6 +20,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   pause: async () => (await import('./commands/pause.js')).pauseCommand(),
   resume: async () => (await import('./commands/pause.js')).resumeCommand(),
   payments: async () => (await import('./commands/payments.js')).paymentsCommand(),
+  'stock-snapshot': async () => (await import('./commands/stock.js')).stockSnapshotCommand(),
+  'stock-reconcile': async () => (await import('./commands/stock.js')).stockReconcileCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),

@@ -10,6 +10,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -39,6 +40,8 @@ export const shopParts = {
   firstLook: () => lazy(() => createFirstLook()),
 
   objects: ({ objectPlace, claimed: { log } }) => lazy(() => objectPlace.of(log)),
+
+  stockSnapshots: ({ eventStore: store, objects }) => lazy(() => createStockSnapshots({ store, objects })),
 
   codec: constant(createCommitCodec(eventTypes)),
 
