@@ -16,6 +16,7 @@ import { product } from './product/product.js';
 import { skuClaim } from './product/sku-claim.js';
 import { shop } from './shop/shop.js';
 import { staff } from './staff/staff.js';
+import { stockFile } from './stock/stock-file.js';
 import { stockItem } from './stock/stock-item.js';
 import { shippingTable } from './tariffs/shipping-table.js';
 import { taxTable } from './tariffs/tax-table.js';
@@ -42,6 +43,7 @@ export const DECIDERS: readonly AnyDecider[] = [
   staff,
   openings,
   ops,
+  stockFile,
 ];
 
 const BY_CATEGORY = new Map(DECIDERS.map((decider) => [decider.category, decider]));

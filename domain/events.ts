@@ -14,6 +14,7 @@ import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } 
 import { type SettingsEvent, settingsEvents } from './shop/events.js';
 import { type StaffEvent, staffEvents } from './staff/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
+import { type StockFileEvent, stockFileEvents } from './stock/stock-file.js';
 import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
 const parts = [
@@ -35,6 +36,7 @@ const parts = [
   staffEvents,
   openingEvents,
   opsEvents,
+  stockFileEvents,
 ];
 
 export const eventTypes = eventTypesOf(...parts);
@@ -59,4 +61,5 @@ export type ShopEvent =
   | CustomerCartsEvent
   | StaffEvent
   | OpeningEvent
-  | OpsEvent;
+  | OpsEvent
+  | StockFileEvent;

@@ -23,6 +23,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   pause: async () => (await import('./commands/pause.js')).pauseCommand(),
   resume: async () => (await import('./commands/pause.js')).resumeCommand(),
   payments: async () => (await import('./commands/payments.js')).paymentsCommand(),
+  'stock-snapshot': async () => (await import('./commands/stock.js')).stockSnapshotCommand(),
+  'stock-reconcile': async () => (await import('./commands/stock.js')).stockReconcileCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   replay: async () => (await import('./commands/replay.js')).replayCommand(),
   trace: async () => (await import('./commands/trace.js')).traceCommand(),

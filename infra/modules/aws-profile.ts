@@ -17,6 +17,8 @@ import { ensureExpiringTable } from '../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb-idempotency.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
 import { createMongoClient } from '../mongodb.js';
+import { createBulkFiles } from '../objects/bulk-files.js';
+import { createS3Files } from '../objects/s3-files.js';
 import { createS3Client, createS3Objects, ensureBucket, pingBucket } from '../objects/s3-objects.js';
 import { createOpenSearchClient } from '../opensearch.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
@@ -97,6 +99,8 @@ export const awsParts = {
 
   objectPlace: ({ s3Server: { client, bucket }, config: { namespace: prefix } }) =>
     lazy(() => createS3Objects({ client, bucket, prefix })),
+
+  bulkFiles: ({ s3Server: { client } }) => lazy(() => createBulkFiles(createS3Files(client))),
 
   profileEngines: ({ dynamoServer: { client, engine, name }, s3Server, documentServers: { engines } }) =>
     lazy(() => {

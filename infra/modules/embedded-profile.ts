@@ -6,6 +6,7 @@ import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createBulkFiles } from '../objects/bulk-files.js';
 import { createFolderObjects } from '../objects/folder-objects.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
@@ -43,6 +44,8 @@ export const embeddedParts = {
   archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
     lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
+
+  bulkFiles: () => lazy(() => createBulkFiles()),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {

@@ -35,6 +35,7 @@ import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { ArchiveQueries } from '../../read-api/audit/verification.js';
+import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { Archiver } from '../archive/archiver.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
@@ -50,6 +51,7 @@ import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
+import type { BulkFiles } from '../objects/bulk-files.js';
 import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
@@ -116,6 +118,7 @@ export interface ProfileParts {
   queries: Queries;
   /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
   objectPlace: ObjectPlace;
+  bulkFiles: BulkFiles;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
@@ -144,6 +147,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   engines: readonly Engine[];
   /** The objects of this shop's log. */
   objects: ObjectStore;
+  stockSnapshots: StockSnapshots;
   codec: CommitCodec;
   /** The event store, and the commits that this process has appended through it. */
   ownStore: ReturnType<typeof rememberOwnCommits>;

@@ -14,6 +14,7 @@ import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createKnownBackups } from '../backup/known-backups.js';
+import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -44,6 +45,8 @@ export const shopParts = {
   firstLook: () => lazy(() => createFirstLook()),
 
   objects: ({ objectPlace, claimed: { log } }) => lazy(() => objectPlace.of(log)),
+
+  stockSnapshots: ({ eventStore: store, objects }) => lazy(() => createStockSnapshots({ store, objects })),
 
   codec: constant(createCommitCodec(eventTypes)),
 

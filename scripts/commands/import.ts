@@ -18,6 +18,7 @@ import { type CommonOptions, positiveInteger, withJson, withProfile } from '../o
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
+import { stockImportCommand } from './import-stock.js';
 
 /** In percent. */
 const HEAP_GROWTH = 25;
@@ -67,7 +68,10 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
       console.log(options.json ? JSON.stringify(summary) : tableOf(summary, imported.books));
       if (summary.differing) console.error(warningOf(file, summary.differing));
     });
-  return new Command('import').description('import data into the shop').addCommand(onlineRetail);
+  return new Command('import')
+    .description('import data into the shop')
+    .addCommand(onlineRetail)
+    .addCommand(stockImportCommand());
 }
 
 /** Resolves when the read models show the imported data. Closes the shop in any case. */
