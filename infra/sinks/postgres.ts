@@ -308,11 +308,17 @@ function indexesSql(table: string, { fields, indexes = [] }: Projection<never, n
   const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(valueAt(kinds, field));
   const sorted = indexes.map((combination) => combination.filter(isSorted));
   const single = Object.keys(fields).filter((field) => isSorted(field) && !sorted.flat().includes(field));
-  const expressions = [...sorted, ...single.map((field) => [field])]
+  const isTime = (field: string) => valueAt(kinds, field) === 'time';
+  const expressions = [...sorted, ...single.filter((field) => !isTime(field)).map((field) => [field])]
     .map((combination) => combination.map((field) => fieldSql(field, valueAt(kinds, field))).join(', '))
     .filter((expression) => expression !== '');
   return [
     ...[...new Set(expressions)].map((expression) => `create index on ${table} (${expression});`),
+    // Documents without the time, such as those of the agenda that are done, are not in its index.
+    ...single.filter(isTime).map((field) => {
+      const time = fieldSql(field, 'time');
+      return `create index on ${table} (${time}) where ${time} is not null;`;
+    }),
     ...Object.entries(fields).map(([field, kind]) => {
       const isSearched = kind === 'keywords' || kind === 'text';
       return isSearched ? `create index on ${table} using gin (${fieldSql(field, kind)});` : '';

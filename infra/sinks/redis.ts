@@ -34,7 +34,7 @@ export const REDIS_OPTIONS = {
 const POSITION_HASHES = 256;
 
 const HELD = 'positions_v1:held';
-const SWEEP = 'positions_v1:sweep';
+export const SWEEP = 'positions_v1:sweep';
 
 /** Positions that one script call writes. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
@@ -177,7 +177,7 @@ function positionCommands(positions: ReadonlyMap<StreamId, StreamPosition>): Com
   return held.length > 0 ? [['sadd', HELD, ...held], ...commands] : commands;
 }
 
-function positionsKey(stream: StreamId): string {
+export function positionsKey(stream: StreamId): string {
   const place = createHash('sha1').update(stream).digest()[0]! % POSITION_HASHES;
   return `positions_v1:${place}`;
 }
