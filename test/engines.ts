@@ -13,6 +13,7 @@ import { EngineUnavailable } from '../infra/engines/errors.js';
 import { type RunningEngine, startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
 import { commandLine, freePort } from '../infra/engines/processes.js';
+import { startEventStoreDbServer } from './eventstoredb/server.js';
 
 /** A first run installs the engines, which takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
@@ -30,17 +31,27 @@ export const IS_REDIS_CLUSTER = process.env.REDIS_CLUSTER === '1';
 
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
+export type EngineName =
+  | 'postgres'
+  | 'dynamodb'
+  | 'kinesis'
+  | 's3'
+  | 'mongodb'
+  | 'opensearch'
+  | 'redis'
+  | 'eventstoredb';
 
 /** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {
   /** URL of a database that other suites share. For a separate one see `freshDatabase`. */
   postgres(): string;
-  /** Endpoint of DynamoDB and Kinesis, for the AWS clients. */
+  /** Endpoint of DynamoDB, Kinesis and S3, for the AWS clients. */
   aws(): string;
   mongodb(): string;
   opensearch(): string;
   redis(): string;
+  /** The server at EVENTSTORE_URL, or one in this process. */
+  eventstoredb(): string;
   /** A separate engine that a test may block or stop. */
   freshEngine(name: LocalEngineName): Promise<RunningEngine>;
   /** A separate Redis cluster: its three nodes, each with the part of its keys, and their replicas if wanted. */
@@ -88,10 +99,11 @@ export function freshName(prefix: string): string {
 
 const engines: TestEngines = {
   postgres: () => addressOf('postgres'),
-  aws: () => addressOf('dynamodb', 'kinesis'),
+  aws: () => addressOf('dynamodb', 'kinesis', 's3'),
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
+  eventstoredb: () => addressOf('eventstoredb'),
   freshEngine: (name) => startEngine(engineOf(name), join(runFolder(RUN), freshName(name))),
   freshRedisCluster: startRedisCluster,
   async freshDatabase() {
@@ -113,6 +125,7 @@ export function endEnginesOnSignals(): void {
 export async function stopEngines(): Promise<void> {
   await Promise.allSettled(underway.values());
   await leavePostgres();
+  leaveEventStoreDb();
   await sweepRun(RUN);
 }
 
@@ -124,9 +137,10 @@ export async function dropDatabases(): Promise<void> {
 }
 
 const addresses = new Map<EngineName, string>();
-const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
+const underway = new Map<LocalEngineName | 'postgres' | 'eventstoredb', Promise<string>>();
 const databases: string[] = [];
 let leavePostgres = async (): Promise<void> => {};
+let leaveEventStoreDb = (): void => {};
 
 /** One folder per run, named by its main process. */
 const runsFolder = join(tmpdir(), `commerce-tests-${userInfo().username}`);
@@ -138,21 +152,33 @@ function addressOf(...names: EngineName[]): string {
   return addresses.get(name) as string;
 }
 
-/** DynamoDB and Kinesis are two names of one engine. */
-const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
+/** DynamoDB, Kinesis and S3 are names of one engine. */
+const local: Record<Exclude<EngineName, 'postgres' | 'eventstoredb'>, LocalEngineName> = {
   dynamodb: 'ministack',
   kinesis: 'ministack',
+  s3: 'ministack',
   mongodb: 'mongodb',
   opensearch: 'opensearch',
   redis: 'redis',
 };
 
 function bringUp(name: EngineName): Promise<string> {
-  const engine = name === 'postgres' ? name : local[name];
-  const coming =
-    underway.get(engine) ?? prepare().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
+  const engine = name === 'postgres' || name === 'eventstoredb' ? name : local[name];
+  const coming = underway.get(engine) ?? prepare().then(() => start(engine));
   underway.set(engine, coming);
   return coming;
+}
+
+function start(engine: LocalEngineName | 'postgres' | 'eventstoredb'): Promise<string> {
+  if (engine === 'postgres') return startPostgres();
+  return engine === 'eventstoredb' ? startEventStoreDb() : startLocal(engine);
+}
+
+async function startEventStoreDb(): Promise<string> {
+  if (process.env.EVENTSTORE_URL) return process.env.EVENTSTORE_URL;
+  const { url, kill } = await startEventStoreDbServer();
+  leaveEventStoreDb = kill;
+  return url;
 }
 
 async function startPostgres(): Promise<string> {

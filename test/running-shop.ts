@@ -32,7 +32,7 @@ export interface TestProfile {
   freshEnvironment(engines: TestEngines): Promise<Environment>;
 }
 
-export const PROFILES: readonly TestProfile[] = [
+const BY_DEFAULT: readonly TestProfile[] = [
   { name: 'embedded', engines: ['postgres'], freshEnvironment: embeddedEnvironment },
   {
     name: 'aws',
@@ -49,6 +49,22 @@ export const PROFILES: readonly TestProfile[] = [
     }),
   },
 ];
+
+/** `npm run test:eventstoredb` sets this. The tests of the whole system then run on EventStoreDB. */
+export const PROFILES = process.env.TEST_EVENT_STORE === 'eventstoredb' ? BY_DEFAULT.map(onEventStoreDb) : BY_DEFAULT;
+
+function onEventStoreDb({ name, engines: wanted, freshEnvironment }: TestProfile): TestProfile {
+  return {
+    name,
+    engines: [...wanted, 'eventstoredb'],
+    freshEnvironment: async (engines) => ({
+      ...(await freshEnvironment(engines)),
+      COMMERCE_EVENT_STORE: 'eventstoredb',
+      COMMERCE_NAMESPACE: freshName('shop').replace('_', '-'),
+      EVENTSTORE_URL: engines.eventstoredb(),
+    }),
+  };
+}
 
 async function embeddedEnvironment(engines: TestEngines): Promise<Environment> {
   return {

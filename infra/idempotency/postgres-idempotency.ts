@@ -21,6 +21,7 @@ import {
   RECORD_TTL_MS,
   type RequestRun,
   RUN_LEASE_MS,
+  recordsOf,
 } from './port.js';
 
 const TABLE = 'idempotency';
@@ -101,6 +102,9 @@ const WRITE = `
   select id, issued_at as "issuedAt" from relaxed left join claimed on true`;
 
 const READ = `select id, request, answer from ${TABLE} where id = any($1)`;
+
+/** The collation compares bytes, and `~` comes after every character of an id. */
+const FORGET = `delete from ${TABLE} where id >= $1 and id < $1 || '~'`;
 
 const PURGE = `delete from ${TABLE} where expires_at <= $1`;
 
@@ -214,6 +218,10 @@ export function createPostgresIdempotency({
     },
     async release(run) {
       end({ ...run, answer: NO_ANSWER });
+    },
+    async forget(caller) {
+      await Promise.all(ending);
+      await queryWithin(server, 'idempotency-forget', FORGET, [recordsOf(caller)]);
     },
     async settled() {
       await Promise.all(ending);

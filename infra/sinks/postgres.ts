@@ -27,6 +27,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** Data that the type or an index cannot hold: classes `data exception` and `program limit exceeded`. */
 const REFUSAL_SQLSTATE = /^(22|54)...$/;
 
+const KEYS_PER_PAGE = 1_000;
+
 /** The positions of all projections in the schema. */
 const POSITIONS = 'positions_v1';
 
@@ -149,6 +151,16 @@ function createStore(pool: Pool): DocumentStore {
         [],
       );
       return new Map(rows.map(({ stream, ...row }) => [stream, positionOf(row)]));
+    },
+
+    async *keys(table) {
+      const page = `select key from ${physical(table)} where key > $1 order by key limit ${KEYS_PER_PAGE}`;
+      for (let after = '', isMore = true; isMore; ) {
+        const { rows } = await query<{ key: string }>(page, [after]);
+        if (rows.length > 0) yield rows.map(({ key }) => key);
+        after = rows.at(-1)?.key ?? after;
+        isMore = rows.length === KEYS_PER_PAGE;
+      }
     },
 
     async sweepState() {

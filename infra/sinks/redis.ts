@@ -39,6 +39,9 @@ export const SWEEP = 'positions_v1:sweep';
 /** Positions that one script call writes. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
 
+/** Keys of any kind that one step of a scan looks at. */
+const SCANNED_KEYS = 1_000;
+
 /** Compare-and-set: the document must have the loaded revision, or '' if it did not exist. */
 const SAVE = `
   if (redis.call('HGET', KEYS[1], 'revision') or '') ~= ARGV[1] then return 0 end
@@ -116,6 +119,21 @@ function createStore(redis: Client): DocumentStore {
       const [streams] = (await run(redis, [['smembers', HELD]])) as [StreamId[]];
       const { positions } = await load([], streams);
       return new Map([...positions].filter(([, { held }]) => held));
+    },
+
+    async *keys(table) {
+      const { keyPrefix = '' } = redis.options;
+      const start = documentKey(table, '');
+      const match = `${(keyPrefix + start).replaceAll(/[*?[\]\\]/g, '\\$&')}*`;
+      for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+        let cursor = '0';
+        do {
+          const scan: Command = ['scan', cursor, 'MATCH', match, 'COUNT', SCANNED_KEYS];
+          const [page] = (await run(node, [scan])) as [[string, string[]]];
+          cursor = page[0];
+          if (page[1].length > 0) yield page[1].map((key) => key.slice(keyPrefix.length + start.length));
+        } while (cursor !== '0');
+      }
     },
 
     async sweepState() {

@@ -3,6 +3,7 @@
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
+import type { CustomerEvent } from '../../domain/customer/events.js';
 import { defined, ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
@@ -11,7 +12,12 @@ import type { PaymentEvent } from '../../domain/payment/events.js';
 import type { Authorisation, Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { payment } from '../../domain/payment/payment.js';
-import { type AgendaItem, paymentDueAt, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import {
+  type AgendaItem,
+  FORGOTTEN_AGAIN_AFTER_MS,
+  paymentDueAt,
+  RECOVER_AFTER_MS,
+} from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -51,7 +57,7 @@ interface UnitsSince {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = CartEvent | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CouponEvent | CustomerEvent | OrderEvent | PaymentEvent | StockEvent;
 
 // ── Checkouts: fed by cart# and order#, and by stock#, which reports that the units of a confirmed order are committed ─────────
 
@@ -345,12 +351,26 @@ const left: Handler<AgendaDocument, Left> = {
   evolve: (before) => before && null,
 };
 
+// ── Forgotten customers: fed by customer# ────────────────────────────────────────────────────────────────────────────────────
+
+const forgets: Handler<AgendaDocument, Extract<CustomerEvent, { type: 'SubjectForgotten' }>> = {
+  keys: ({ data }) => [data.customerId],
+  evolve: (_before, { data: { customerId } }, _key, at) => {
+    return { item: { kind: 'forgetting', customerId }, dueAt: timeOf(at + FORGOTTEN_AGAIN_AFTER_MS) };
+  },
+};
+
+const forgot: Handler<AgendaDocument, Extract<CustomerEvent, { type: 'ForgettingCompleted' }>> = {
+  keys: ({ data }) => [data.customerId],
+  evolve: (before) => before && null,
+};
+
 // ── The whole projection ────────────────────────────────────────────────────────────────────────────────────────────
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 7,
-  categories: ['cart', 'coupon', 'order', 'payment', 'stock'],
+  version: 8,
+  categories: ['cart', 'coupon', 'customer', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
     CartCreated: waits,
@@ -408,6 +428,8 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     StockDepleted: replenishes,
     StockTransferredOut: leaves,
     StockTransferredIn: arrives,
+    SubjectForgotten: forgets,
+    ForgettingCompleted: forgot,
   },
 });
 

@@ -122,6 +122,16 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect(await saveOne({ key: 'a', document: {}, revision: tombstone.revision })).to.deep.equal({ saved: true });
     });
 
+    it('are listed by key, tombstones included, and without those of another projection', async () => {
+      const keys = ['a*', 'a[b]', '\\', 'ü ', ...Array.from({ length: 1_050 }, (_, n) => `key ${n}`)];
+      const writes = keys.map((key) => written({ key, document: key === 'a*' ? null : {} }));
+      for (let from = 0; from < writes.length; from += 250) await store.save(writes.slice(from, from + 250), new Map());
+      await store.save([{ ...written({ key: 'theirs' }), table: physicalName(other) }], new Map());
+      const found: string[] = [];
+      for await (const page of store.keys(table)) found.push(...page);
+      expect([...new Set(found)].sort()).to.deep.equal([...keys].sort());
+    });
+
     it('come back exactly as they were saved', async () => {
       for (const [key, document] of Object.entries(oddDocuments))
         await saveOne({ key, document, positions: { [STOCK]: 7 } });

@@ -4,7 +4,14 @@ import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
 import { lastOf } from '../../../domain/kernel/collections.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { ClockSkew, Deposed, Unavailable } from '../../../domain/kernel/errors.js';
-import type { AppendResult, EventStore, Fence, LogEntry } from '../../../domain/kernel/event-store.js';
+import {
+  type AppendResult,
+  type EventStore,
+  entryOf,
+  type Fence,
+  type LogEntry,
+  UnreadableCommit,
+} from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import { coalesce } from '../../coalesce.js';
@@ -165,8 +172,19 @@ export function createPostgresEventStore({
         const page = await rows<ReadRow>('log-read', READ_SQL, [stream, last, READ_PAGE_ROWS, READ_PAGE_BYTES]);
         for (const row of page) yield codec.decode(storedCommit(row));
         last = page.at(-1)?.sk ?? last;
-        const candidates = page[0]?.candidates ?? 0;
-        more = page.length < candidates || candidates === READ_PAGE_ROWS;
+        more = isCut(page);
+      }
+    },
+
+    async *stored({ after = BEFORE_ALL, upTo = Number.MAX_SAFE_INTEGER } = {}) {
+      const end = Math.min(upTo, await watermark());
+      for (let last = after, more = true; more; ) {
+        const { at, stream, commitNo } = last;
+        const values = [at, stream, commitNo, end, READ_PAGE_ROWS, READ_PAGE_BYTES];
+        const page = await rows<ReadRow>('log-stored', STORED_SQL, values);
+        for (const row of page) yield readable(row);
+        last = page.length > 0 ? entryOf(lastOf(page)) : last;
+        more = isCut(page);
       }
     },
 
@@ -271,18 +289,43 @@ interface ReadRow extends CommitRow {
   candidates: number;
 }
 
-/** Limits the rows, and the bytes before the last row. */
-const READ_SQL = `
+/** A page of commits. `rows` limits the rows, and `bytes` the bytes before the last row. */
+const pageSql = (condition: string, order: string, rows: string, bytes: string): string => `
   select ${COMMIT_COLUMNS}, candidates from (
-    select *, (count(*) over ())::int as candidates, sum(octet_length(ev)) over (order by sk) - octet_length(ev) as bytes_before
-    from (select * from events where pk = $1 and sk > $2 order by sk limit $3) rows
+    select *, (count(*) over ())::int as candidates,
+      sum(octet_length(ev)) over (order by ${order}) - octet_length(ev) as bytes_before
+    from (select * from events where ${condition} order by ${order} limit ${rows}) rows
   ) page
-  where bytes_before < $4
-  order by sk`;
+  where bytes_before < ${bytes}
+  order by ${order}`;
+
+const READ_SQL = pageSql('pk = $1 and sk > $2', 'sk', '$3', '$4');
+
+/** True if more commits may follow on the next page. */
+function isCut(page: readonly ReadRow[]): boolean {
+  const candidates = page[0]?.candidates ?? 0;
+  return page.length < candidates || candidates === READ_PAGE_ROWS;
+}
+
+/** Before every commit, including one whose time somebody has made negative. */
+const BEFORE_ALL: LogEntry = { at: Number.MIN_SAFE_INTEGER, stream: '' as StreamId, commitNo: 0 };
+
+const AFTER_ENTRY = 'at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)';
+
+const STORED_SQL = pageSql(AFTER_ENTRY, 'at, pk, sk', '$5', '$6');
+
+/** Of the columns, `cs` alone can have a value that no commit has. */
+function readable(row: CommitRow): StoredCommit {
+  try {
+    return storedCommit(row);
+  } catch (error) {
+    throw new UnreadableCommit(entryOf(row), `cs is no list of command ids (${(error as Error).message})`);
+  }
+}
 
 const LOG_SQL = `
   select at, pk as stream, sk as "commitNo" from events
-  where at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)
+  where ${AFTER_ENTRY}
   order by at, pk, sk limit $5`;
 
 /**

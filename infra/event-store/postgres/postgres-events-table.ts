@@ -59,6 +59,13 @@ export const COMMIT_COLUMNS = 'pk, sk, f, fv, lv, ev, at, cs, ph, h, lp';
 
 export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
 
+/** Throws `SyntaxError` or `TypeError` if `cs` is not a JSON array of strings. */
 export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: CommitRow): StoredCommit {
-  return { pk, sk, f, fv, lv, ev, at, cs: JSON.parse(cs), ph, h, lp };
+  return { pk, sk, f, fv, lv, ev, at, cs: commandIds(cs), ph, h, lp };
+}
+
+function commandIds(text: string): string[] {
+  const ids: unknown = JSON.parse(text);
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
+  throw new TypeError('cs is not an array of strings');
 }

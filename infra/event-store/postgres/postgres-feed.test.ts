@@ -14,6 +14,7 @@ import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from '.
 import { createFeedWakes } from './postgres-feed-wakes.js';
 
 const codec = createCommitCodec(notes);
+const alarm = () => expect.fail('nobody has tampered with the log');
 
 describeWith('postgres', 'The change feed on Postgres', (engines) => {
   let url: string;
@@ -36,7 +37,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     warnings = [];
     stops = [];
     const warn = (_: object, message: string) => void warnings.push(message);
-    feed = createPostgresFeed({ pool, codec, log: { info: warn, warn, error: warn } });
+    feed = createPostgresFeed({ pool, codec, alarm, log: { info: warn, warn, error: warn } });
   });
   afterEach(() => Promise.all(stops.map((stop) => stop())));
 
@@ -159,7 +160,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
       },
     } as unknown as Pool;
     const log = { info() {}, warn() {}, error() {} };
-    feed = createPostgresFeed({ pool: counting, codec, log, wakes });
+    feed = createPostgresFeed({ pool: counting, codec, alarm: () => {}, log, wakes });
     store = createPostgresEventStore({ pool, codec, wakes });
     let pages = 0;
     const consumer = consume(freshName('c'), async () => {
@@ -202,7 +203,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
       messages.push(fields);
       if (messages.length === 3) abort.abort();
     };
-    const away = createPostgresFeed({ pool: nowhere, codec, log: { info: warn, warn, error: warn } });
+    const away = createPostgresFeed({ pool: nowhere, codec, alarm, log: { info: warn, warn, error: warn } });
     await away.run('waiting', async () => {}, abort.signal);
     expect(messages).to.have.length(3);
     expect(messages[0])

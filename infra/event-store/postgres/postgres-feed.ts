@@ -2,12 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Commit } from '../../../domain/kernel/commit.js';
-import type { ChangeFeed } from '../../../domain/kernel/feed.js';
+import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
 import { createTableOnce, onlyRow, statement } from '../../postgres.js';
 import type { CommitCodec } from '../codec.js';
 import { COMMIT_COLUMNS, type CommitRow, storedCommit } from './postgres-events-table.js';
 import { type FeedWakes, WAKE_CHANNEL } from './postgres-feed-wakes.js';
+import { watchForTampering } from './postgres-tamper-watch.js';
 
 const BATCH_COMMITS = 1_000;
 /** A page with this many commits is full: the next page is read while it is handled. */
@@ -51,6 +52,7 @@ create table feed_checkpoints (
 export interface PostgresFeedOptions {
   pool: Pool;
   codec: CommitCodec;
+  alarm: TamperAlarm;
   log: Logger;
   /** Shared with the event store of this process. */
   wakes?: FeedWakes;
@@ -77,7 +79,7 @@ export function createCheckpointsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL, 'read models');
 }
 
-export function createPostgresFeed({ pool, codec, log, wakes }: PostgresFeedOptions): PostgresFeed {
+export function createPostgresFeed({ pool, codec, alarm, log, wakes }: PostgresFeedOptions): PostgresFeed {
   async function run(
     consumer: string,
     handle: (commits: readonly Commit[]) => Promise<void>,
@@ -85,6 +87,7 @@ export function createPostgresFeed({ pool, codec, log, wakes }: PostgresFeedOpti
   ): Promise<void> {
     const bell = createBell(signal);
     const listening = listen(bell, signal);
+    const watching = watchForTampering({ pool, alarm, log }, signal);
     const unlisten = wakes?.listen(bell.ring);
     const retries = createPauses();
     while (!signal.aborted) {
@@ -97,7 +100,7 @@ export function createPostgresFeed({ pool, codec, log, wakes }: PostgresFeedOpti
       }
     }
     unlisten?.();
-    await listening;
+    await Promise.all([listening, watching]);
   }
 
   /** Delivers page after page until the signal aborts. Throws on failure. */

@@ -1,11 +1,15 @@
-// The event store `postgres`: the log, its snapshots and its change feed in the Postgres of the shop.
+// The parts of the event store `postgres`.
 import { createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
+import { postgresForCommands } from '../../modules/postgres-server.js';
 import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
 import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
 import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
+
+/** The lookup of a commit that does not exist. */
+const LOOK = `select from events where pk = '' and sk = 0`;
 
 /** Only this store has it. */
 interface WakeParts {
@@ -13,7 +17,7 @@ interface WakeParts {
 }
 
 export const postgresEventStoreParts = {
-  logEngines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
+  logEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'log', [LOOK])]),
 
   logStore: ({ postgresServer: { pool, engine, schemas } }) =>
     lazy(() => postgresStore(pool, engine.address, schemas.log)),
@@ -32,11 +36,11 @@ export const postgresEventStoreParts = {
       return createPostgresSnapshotTexts(pool);
     }),
 
-  feed: ({ postgres: { pool }, codec, log, feedWakes: wakes }) =>
+  feed: ({ postgres: { pool }, codec, tamperAlarm: alarm, log, feedWakes: wakes }) =>
     lazy(async () => {
       await createEventsTable(pool);
       await createCheckpointsTable(pool);
-      return createPostgresFeed({ pool, codec, log, wakes });
+      return createPostgresFeed({ pool, codec, alarm, log, wakes });
     }),
 
   leases: ({ postgres: { pool } }) =>
