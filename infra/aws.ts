@@ -48,7 +48,7 @@ export function createKinesisClient(options: AwsOptions): KinesisClient {
   return new KinesisClient(clientConfig(options, KINESIS_TIMEOUT_MS));
 }
 
-function clientConfig({ region, endpoint }: AwsOptions, requestTimeout: number) {
+export function clientConfig({ region, endpoint }: AwsOptions, requestTimeout: number) {
   return {
     region,
     maxAttempts: 1,

@@ -14,10 +14,12 @@ import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
+import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
 import type { CurrentCartReader } from './queries/current-carts.js';
+import { type MeExportDeps, meExportQuery } from './queries/me-export.js';
 import { orderQueries } from './queries/orders.js';
 import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
 import { paymentQuery } from './queries/payments.js';
@@ -72,6 +74,9 @@ export interface ReadSideDeps extends StreamQueryDeps {
   earliestOf: LogReader['earliestOf'];
   clock: Clock;
   emailKeyOf: EmailKeyOf;
+  ownStreams: MeExportDeps['own'];
+  recordOpening: MeExportDeps['recordOpening'];
+  archive: ArchiveQueries;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
@@ -94,7 +99,9 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
+    meExportQuery({ ...deps, own: deps.ownStreams }),
     ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }
