@@ -8,6 +8,7 @@ import { shipment } from './fulfilment/shipment.js';
 import type { Decider } from './kernel/decider.js';
 import type { DomainEvent } from './kernel/event.js';
 import { openings } from './openings/openings.js';
+import { ops } from './ops/ops.js';
 import { order } from './order/order.js';
 import { orderNumbers } from './order-numbers/order-numbers.js';
 import { payment } from './payment/payment.js';
@@ -15,6 +16,7 @@ import { product } from './product/product.js';
 import { skuClaim } from './product/sku-claim.js';
 import { shop } from './shop/shop.js';
 import { staff } from './staff/staff.js';
+import { stockFile } from './stock/stock-file.js';
 import { stockItem } from './stock/stock-item.js';
 import { shippingTable } from './tariffs/shipping-table.js';
 import { taxTable } from './tariffs/tax-table.js';
@@ -40,6 +42,8 @@ export const DECIDERS: readonly AnyDecider[] = [
   customerCarts,
   staff,
   openings,
+  ops,
+  stockFile,
 ];
 
 const BY_CATEGORY = new Map(DECIDERS.map((decider) => [decider.category, decider]));

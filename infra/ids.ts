@@ -1,5 +1,6 @@
 // Ids of 26 characters (Crockford's base 32, 128 bits): time-ordered like ULIDs, or derived, so that a repeat makes the same id.
 import { createHash, randomFillSync } from 'node:crypto';
+import { MAX_CLOCK_SKEW_MS } from '../domain/kernel/limits.js';
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const RANDOM_ID = new RegExp(`^[${ALPHABET}]{26}$`);
@@ -28,11 +29,14 @@ export function randomId(now: number): string {
   return encode(bytes);
 }
 
-/** When an id of `randomId` was made, in ms. Undefined for a text that cannot be such an id, or not yet. */
-export function timeOfId(id: string, now: number): number | undefined {
+/**
+ * A time, in ms, before which an id of `randomId` was not made, whichever process made it. Undefined for a text that cannot be
+ * such an id, or not yet.
+ */
+export function earliestOf(id: string, now: number): number | undefined {
   if (!RANDOM_ID.test(id)) return undefined;
   const time = [...id.slice(0, TIME_DIGITS)].reduce((value, digit) => value * 32 + ALPHABET.indexOf(digit), 0);
-  return time > OLDEST_MS && time <= now ? time : undefined;
+  return time > OLDEST_MS && time <= now + MAX_CLOCK_SKEW_MS ? time - 2 * MAX_CLOCK_SKEW_MS : undefined;
 }
 
 /** Always the same id for the same parts. JSON keeps (`a`, `bc`) and (`ab`, `c`) apart. */

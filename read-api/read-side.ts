@@ -14,6 +14,7 @@ import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
+import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -70,16 +71,19 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
+  earliestOf: LogReader['earliestOf'];
   clock: Clock;
   emailKeyOf: EmailKeyOf;
   ownStreams: MeExportDeps['own'];
   recordOpening: MeExportDeps['recordOpening'];
+  archive: ArchiveQueries;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, decode, clock, personal, emailKeyOf, publishableKey } = deps;
+  const { queries, visibility, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } =
+    deps;
   const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
     return { queries: queries[name], visibility: visibility[name] };
   };
@@ -96,7 +100,8 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
     meExportQuery({ ...deps, own: deps.ownStreams }),
-    ...auditQueries({ store, decode, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

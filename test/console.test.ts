@@ -30,7 +30,7 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const PICTURES = join(import.meta.dirname, '../.screenshots');
 
 /** For a busy machine. */
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 10_000;
 
 /** A hostile keeper: if a page parsed this as HTML, `hacked` would be set. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: no template
@@ -96,12 +96,12 @@ if (!process.env.NO_ENGINES) {
 
     /** Endpoints as rebuilds and the quarantine have them. */
     function operatorsOf(): Endpoint[] {
-      const get = (path: string, body: () => unknown) =>
+      const get = (path: string, body: () => unknown, role: 'ops' | 'auditor' = 'ops') =>
         endpoint({
           method: 'get',
           path,
           summary: 'List',
-          roles: ['ops'],
+          roles: [role],
           query: z.looseObject({}),
           answers: { 200: z.unknown() },
           handle: async () => ({ status: 200, body: body() }),
@@ -114,7 +114,7 @@ if (!process.env.NO_ENGINES) {
           roles: ['ops'],
           idempotency: 'accepted',
           params: z.looseObject({}),
-          body: z.looseObject({}),
+          body: z.looseObject({}).optional(),
           answers: { [status]: z.unknown() },
           async handle({ params }) {
             asked.push(`${path} ${Object.values(params).join()}`);
@@ -124,29 +124,47 @@ if (!process.env.NO_ENGINES) {
       return [
         get('/v1/ops/projections', () => {
           built += 100;
+          const commits = { done: built, total: 1000 };
+          const builds = [
+            { build: 1, version: '7.1', phase: 'serving' },
+            { build: 2, version: '7.2', phase: 'fill', commits, perSecond: 81.4, secondsLeft: 75 },
+          ];
+          const late = { commits: 1200, seconds: 95, atLeast: true };
+          const before = [
+            { build: 1, version: '3.1', phase: 'previous' },
+            { build: 3, version: '3.3', phase: 'failed', error: HOSTILE },
+          ];
           return {
             data: [
               {
                 name: 'orders',
-                version: '7-01K',
-                lag: { commits: 0, seconds: 0 },
-                builds: [
-                  {
-                    version: '7-02K',
-                    phase: 'copying',
-                    done: built,
-                    total: 1000,
-                    perSecond: 81.4,
-                    secondsLeft: 75,
-                  },
-                ],
+                version: '7.1',
+                lag: { commits: 0, seconds: 0, atLeast: false },
+                quarantine: 1,
+                builds,
               },
-              { name: 'productSearch', version: '3', lag: { commits: 1200, seconds: 95 }, builds: [] },
+              { name: 'product-search', version: '3.2', lag: late, quarantine: 0, builds: before },
             ],
           };
         }),
+        get(
+          '/v1/audit/verification',
+          () => ({
+            origin: 'commerce-core/1',
+            verifierKey: `commerce-core/1+0a1b2c3d+${'A'.repeat(44)}`,
+            checkpoint: {
+              size: 12_345,
+              root: 'r'.repeat(44),
+              upTo: '2026-11-29T12:00:00.000Z',
+              note: `commerce-core/1\n12345\n${HOSTILE}`,
+              cosignedBy: [],
+            },
+            beyond: { commits: 3, atLeast: false },
+          }),
+          'auditor',
+        ),
         post('/v1/ops/projections/{name}/rebuilds', 202, {}),
-        post('/v1/ops/projections/{name}/rollback', 200, {}),
+        post('/v1/ops/projections/{name}/rollback', 200, undefined),
         get('/v1/ops/quarantine', () => ({
           data: [
             {
@@ -229,21 +247,21 @@ if (!process.env.NO_ENGINES) {
         .to.include('up to date')
         .and.include('500 of 1,000, 81/s, 1 min 15 s left');
       await orders.getByText('600 of 1,000').waitFor();
-      expect(await page.getByRole('row', { name: /productSearch/ }).textContent()).to.include(
-        '1,200 commits, 1 min 35 s',
-      );
-      await orders.getByRole('button', { name: 'Rebuild orders' }).click();
+      const search = page.getByRole('row', { name: /product-search/ });
+      expect(await search.textContent()).to.include('1,200 commits, 1 min 35 s');
+      expect(await orders.getByRole('button', { name: 'Rebuild orders' }).isDisabled()).to.equal(true);
+      await search.getByRole('button', { name: 'Rebuild' }).click();
       await page.getByRole('button', { name: 'Cancel' }).click();
       expect(asked).to.deep.equal([]);
-      await orders.getByRole('button', { name: 'Rebuild orders' }).click();
+      await search.getByRole('button', { name: 'Rebuild product-search' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Rebuild' }).click();
-      await page.getByText('The rebuild of orders has started.').waitFor();
-      await orders.getByRole('button', { name: 'Roll back orders' }).click();
+      await page.getByText('The rebuild of product-search has started.').waitFor();
+      await search.getByRole('button', { name: 'Roll back product-search' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
-      await page.getByText('orders serves its previous build.').waitFor();
+      await page.getByText('product-search serves its previous build.').waitFor();
       expect(asked).to.deep.equal([
-        '/v1/ops/projections/{name}/rebuilds orders',
-        '/v1/ops/projections/{name}/rollback orders',
+        '/v1/ops/projections/{name}/rebuilds product-search',
+        '/v1/ops/projections/{name}/rollback product-search',
       ]);
       await close();
     });
@@ -251,7 +269,7 @@ if (!process.env.NO_ENGINES) {
     it('retries what is in quarantine', async () => {
       const { page, close } = await open('ops', '#/quarantine');
       await page.getByRole('button', { name: 'Retry commit 4 of order#13' }).click();
-      await page.getByText('Applied.').waitFor();
+      await page.getByText('Applied.', { exact: true }).waitFor();
       expect(asked).to.deep.equal(['/v1/ops/quarantine/{id}/retry q1']);
       await close();
     });
@@ -272,9 +290,7 @@ if (!process.env.NO_ENGINES) {
         .and.not.include('ada@example.com');
       await page.getByRole('link', { name: /^request/ }).click();
       expect(await heading(page)).to.equal('Trace');
-      const placed = page.locator('.command', { hasText: '/PlaceOrder' }).last();
       await page.getByText(/\d+ events in \d+ streams/).waitFor();
-      expect(await placed.locator('.command').count()).to.equal(0);
       const tree = page.locator('.tree .event', { hasText: 'OrderPlaced' }).first();
       expect(await tree.locator('.command .event').allTextContents()).to.have.length.greaterThan(3);
       await close();
@@ -317,14 +333,20 @@ if (!process.env.NO_ENGINES) {
 
     it('says why something cannot be shown', async () => {
       const { page, close } = await open('auditor', '#/verification');
-      await page.getByRole('alert').getByText('There is no /v1/audit/verification').waitFor();
+      await page.getByText('12,345 commits').waitFor();
+      const detail = 'Postgres: it does not answer.';
+      await page.route('**/v1/audit/verification', (route) => route.fulfill({ status: 404, json: { detail } }));
+      await page.getByRole('button', { name: 'Check again' }).click();
+      await page.getByRole('alert').getByText(detail).waitFor();
       await page.goto(`${server.url}/console#/stream/${encodeURIComponent('order#0')}`);
       await page.getByRole('alert').getByText('There is no stream order#0').first().waitFor();
       await page.goto(`${server.url}/console#/projections`);
-      await page
-        .getByRole('alert')
-        .getByText('This page is for the role ops; your token has the role auditor')
-        .waitFor();
+      await page.getByRole('alert').getByText('This page needs a token of the role ops.').waitFor();
+      await page.getByLabel('Token').fill(tokenOf('ops'));
+      await page.getByLabel('Token').press('Enter');
+      await page.getByRole('row', { name: /product-search/ }).waitFor();
+      await page.goto(`${server.url}/console#/log`);
+      await page.getByText('OrderPlaced').first().waitFor();
       await close();
     });
 
@@ -332,22 +354,25 @@ if (!process.env.NO_ENGINES) {
       for (const colorScheme of ['light', 'dark'] as const) {
         it(`fits ${width} pixels in ${colorScheme}, with readable contrast`, async () => {
           const stream = encodeURIComponent(`order#${orderId.slice('order_'.length)}`);
-          const look = { viewport: { width, height: 844 }, colorScheme };
-          for (const [role, name, hash] of [
-            ['ops', 'projections', '#/projections'],
-            ['ops', 'quarantine', '#/quarantine'],
-            ['auditor', 'log', '#/log'],
-            ['auditor', 'stream', `#/stream/${stream}`],
-            ['auditor', 'differences', `#/stream/${stream}?at=2&with=1`],
-            ['auditor', 'trace', '#/trace/request'],
-            ['auditor', 'search', '#/search?q=1000000'],
-          ] as const) {
-            const { page, close } = await open(role, hash, look);
-            await page.getByRole('heading', { level: 1 }).waitFor();
-            await page.waitForLoadState('networkidle');
-            expect(await page.evaluate('document.documentElement.scrollWidth'), name).to.be.at.most(width);
-            expect(await page.evaluate(LEAST_CONTRAST), `${name}: contrast of text`).to.be.at.least(4.5);
-            await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+          const pages = {
+            ops: { projections: '#/projections', quarantine: '#/quarantine', search: '#/search?q=1000000' },
+            auditor: {
+              log: '#/log',
+              stream: `#/stream/${stream}`,
+              differences: `#/stream/${stream}?at=2&with=1`,
+              trace: '#/trace/request',
+              verification: '#/verification',
+            },
+          };
+          for (const [role, hashes] of Object.entries(pages)) {
+            const { page, close } = await open(role, '', { viewport: { width, height: 844 }, colorScheme });
+            for (const [name, hash] of Object.entries(hashes)) {
+              await page.goto(`${server.url}/console${hash}`);
+              await page.getByText(/\w …/).first().waitFor({ state: 'hidden' });
+              expect(await page.evaluate('document.documentElement.scrollWidth'), name).to.be.at.most(width);
+              expect(await page.evaluate(LEAST_CONTRAST), `${name}: contrast of text`).to.be.at.least(4.5);
+              await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+            }
             await close();
           }
         });
@@ -401,7 +426,7 @@ function auditOf({ store, personal, emailKeyOf }: Shop, orderId: string): Endpoi
   };
   const { decode } = createCommitCodec(eventTypes);
   const orders = { queries: { list }, visibility: { wait: async () => true }, personal, emailKeyOf };
-  return auditQueries({ store, decode, clock: Date.now, orders });
+  return auditQueries({ store, decode, earliestOf: () => undefined, clock: Date.now, orders });
 }
 
 function appOf(endpoints: readonly Endpoint[]) {

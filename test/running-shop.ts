@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
-import { type EngineName, freshName, type TestEngines } from './engines.js';
+import { type EngineName, freshName, IS_REDIS_CLUSTER, type TestEngines } from './engines.js';
 import { the } from './the.js';
 
 /** For a busy machine: a start with engines, the end of a program, and polling. */
@@ -45,6 +45,7 @@ const BY_DEFAULT: readonly TestProfile[] = [
       MONGODB_URL: engines.mongodb(),
       OPENSEARCH_URL: engines.opensearch(),
       REDIS_URL: engines.redis(),
+      COMMERCE_REDIS_CLUSTER: IS_REDIS_CLUSTER ? '1' : '0',
     }),
   },
 ];

@@ -38,7 +38,10 @@ function auditOf({ store }: Pick<Shop, 'store'>, clock = Date.now) {
     personal: unsealed,
     emailKeyOf: (text: string) => text,
   };
-  const call = callerOf(auditQueries({ store, decode: codec.decode, clock, orders }), clock);
+  const call = callerOf(
+    auditQueries({ store, decode: codec.decode, earliestOf: () => undefined, clock, orders }),
+    clock,
+  );
   return (path: string, query: Record<string, string> = {}): Promise<Answer> =>
     call(`get /v1/audit/${path}`, { caller: AUDITOR, query } satisfies Call);
 }

@@ -7,9 +7,10 @@ import { type StreamAuditDeps, streamAuditQueries } from './streams.js';
 export interface AuditDeps extends StreamAuditDeps {
   store: StreamAuditDeps['store'] & LogReader['store'];
   decode: LogReader['decode'];
+  earliestOf: LogReader['earliestOf'];
   orders: OrderSearchDeps;
 }
 
-export function auditQueries({ store, decode, clock, orders }: AuditDeps): Endpoint[] {
-  return [logQuery({ store, decode }), ...streamAuditQueries({ store, clock }), orderSearch(orders)];
+export function auditQueries({ orders, clock, ...reader }: AuditDeps): Endpoint[] {
+  return [logQuery(reader), ...streamAuditQueries({ store: reader.store, clock }), orderSearch(orders)];
 }

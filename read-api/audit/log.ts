@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CATEGORIES, deciderOf } from '../../domain/deciders.js';
 import { shopEvents } from '../../domain/events.js';
-import type { Hlc } from '../../domain/kernel/clock.js';
+import { type Hlc, hlcOf } from '../../domain/kernel/clock.js';
 import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { invalidField } from '../../domain/kernel/errors.js';
@@ -25,6 +25,8 @@ export interface LogReader {
   store: Pick<EventStore, 'stored'>;
   /** Makes the events of a stored commit. Throws for one that this program cannot read. */
   decode(stored: StoredCommit): Commit;
+  /** A time (ms) before which nothing of this request was committed; undefined if its id does not tell. */
+  earliestOf(correlationId: string): number | undefined;
 }
 
 export interface Wanted {
@@ -41,7 +43,7 @@ export interface Scanned {
 
 /** Every commit after a place, up to a time, never beyond the watermark. A commit that cannot be read does not end the scan. */
 export async function* scan(
-  { store, decode }: LogReader,
+  { store, decode }: Pick<LogReader, 'store' | 'decode'>,
   { after, upTo }: { after: LogEntry; upTo: Hlc },
   wanted: Wanted,
 ): AsyncGenerator<Scanned> {
@@ -121,16 +123,23 @@ export function logQuery(reader: LogReader): Endpoint {
       type: z
         .enum(Object.keys(shopEvents) as [string, ...string[]], 'must be a type of event, such as OrderPlaced')
         .optional(),
-      correlationId: z.string().min(1).max(300).optional().meta({
-        description: 'The `X-Request-Id` of a request: everything that it caused, at once or later',
-      }),
+      correlationId: z
+        .string()
+        .min(1)
+        .max(300)
+        .optional()
+        .meta({
+          description:
+            'The `X-Request-Id` of a request: everything that it caused, at once or later. If the shop made the id, the search ' +
+            'starts at the time in it',
+        }),
       ...pageQuery,
     }),
     answers: { 200: pageAnswer(entrySchema) },
     async handle(request) {
       const { from, to, limit, after: _, ...wanted } = request.query;
       requireSense(request.query);
-      const start: Place = cursorOf(request, placeSchema) ?? [from === undefined ? 0 : startOf(from), '', 1, 0];
+      const start: Place = cursorOf(request, placeSchema) ?? [startFor(request.query, reader), '', 1, 0];
       const [at, stream, commitNo, shown] = start;
       const range = {
         after: { at, stream: stream as StreamId, commitNo: commitNo - 1 },
@@ -152,6 +161,12 @@ export function logQuery(reader: LogReader): Endpoint {
       return { status: 200, body: pageBody(request, { data }) };
     },
   });
+}
+
+function startFor({ from, correlationId }: Wanted & Range, { earliestOf }: LogReader): Hlc {
+  if (from !== undefined) return startOf(from);
+  const earliest = correlationId === undefined ? undefined : earliestOf(correlationId);
+  return earliest === undefined ? 0 : hlcOf(earliest);
 }
 
 /** As asked for. */

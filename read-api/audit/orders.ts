@@ -34,7 +34,7 @@ export function orderSearch({ queries, visibility, personal, emailKeyOf }: Order
   return endpoint({
     method: 'get',
     path: '/v1/audit/orders',
-    summary: 'Find the streams of orders',
+    summary: 'Search for orders',
     description: 'Takes one of number, customer and e-mail address. The newest order comes first.',
     roles: ['ops', 'auditor'],
     query: z.strictObject({

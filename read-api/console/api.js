@@ -1,6 +1,5 @@
 // Requests to the API with the token of this session, and the problems that it answers.
 
-const TOKEN = 'console-token';
 const ROLES = ['ops', 'auditor'];
 
 /** A request failed. The message is for the person who made it. */
@@ -17,27 +16,39 @@ export class RequestFailed extends Error {
 }
 
 /**
- * The session of this tab; undefined while nobody is logged in. Closing the tab ends it.
- * @returns {{ token: string, role: string, subject: string } | undefined}
+ * Whose tokens this tab has, by role. Closing the tab forgets them.
+ * @returns {Record<string, { token: string, subject: string }>}
  */
-export function currentSession() {
-  const token = sessionStorage.getItem(TOKEN);
-  return token === null ? undefined : { token, ...claimsOf(token) };
+export function bearers() {
+  const entries = ROLES.map((role) => [role, sessionStorage.getItem(keyOf(role))]).filter(([, token]) => token);
+  return Object.fromEntries(entries.map(([role, token]) => [role, { token, subject: claimsOf(token).subject }]));
 }
 
-/** Throws `RequestFailed` for a text that is no token of ops or an auditor. The server checks the token at every request. */
-export function logIn(/** @type {string} */ pasted) {
+/**
+ * Keeps a token. Throws `RequestFailed` for a text that is no token of ops or an auditor. The server checks it at every request.
+ * @param {string} pasted
+ */
+export function addToken(pasted) {
   const token = pasted.trim().replace(/^Bearer\s+/i, '');
   const { role } = claimsOf(token);
   if (role === '') throw new RequestFailed('This is not a token. Paste all that `commerce token` has printed.');
   if (!ROLES.includes(role)) {
     throw new RequestFailed(`This token has the role ${role}. The console is for the roles ops and auditor.`);
   }
-  sessionStorage.setItem(TOKEN, token);
+  sessionStorage.setItem(keyOf(role), token);
 }
 
-export function logOut() {
-  sessionStorage.removeItem(TOKEN);
+export function forgetTokens() {
+  for (const role of ROLES) sessionStorage.removeItem(keyOf(role));
+}
+
+const keyOf = (/** @type {string} */ role) => `console-token-${role}`;
+
+/** The token for a path: that of an auditor for the log, else any. Which role may do what is the server's decision. */
+function tokenFor(/** @type {string} */ path) {
+  const { ops, auditor } = bearers();
+  const [first, second] = path.startsWith('/v1/audit/') ? [auditor, ops] : [ops, auditor];
+  return (first ?? second)?.token ?? '';
 }
 
 /** What the token says about its bearer. */
@@ -63,17 +74,21 @@ export function get(path, query = {}, signal) {
   return send('GET', search.size > 0 ? `${path}?${search}` : path, { signal });
 }
 
-/** POST a command. The key makes a repeat of the same request harmless. */
-export function post(/** @type {string} */ path, body = {}) {
-  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomKey() };
-  return send('POST', path, { headers, body: JSON.stringify(body) });
+/**
+ * POST a command. The key makes a repeat of the same request harmless.
+ * @param {string} path
+ * @param {object} [body]
+ */
+export function post(path, body) {
+  const key = { 'Idempotency-Key': randomKey() };
+  if (body === undefined) return send('POST', path, { headers: key });
+  return send('POST', path, { headers: { ...key, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 }
 
 async function send(/** @type {string} */ method, /** @type {string} */ path, { headers = {}, ...rest } = {}) {
-  const session = currentSession();
   let response;
   try {
-    const Authorization = `Bearer ${session?.token ?? ''}`;
+    const Authorization = `Bearer ${tokenFor(path)}`;
     response = await fetch(path, {
       method,
       headers: { ...headers, Authorization, Accept: 'application/json' },

@@ -1,5 +1,5 @@
 // The console: log in, navigation, and one page at a time, chosen by the part of the address after #.
-import { currentSession, logIn, logOut } from './api.js';
+import { addToken, bearers, forgetTokens } from './api.js';
 import { html, nothing, render } from './lit-html.js';
 import { logPage } from './pages/log.js';
 import { projectionsPage } from './pages/projections.js';
@@ -27,14 +27,14 @@ let loginProblem;
 let asked;
 
 function draw() {
-  const session = currentSession();
-  document.title = `${session ? (page?.title ?? 'Console') : 'Log in'} · commerce-core console`;
-  render(session ? frame(session) : loginView(), document.body);
+  const held = Object.entries(bearers());
+  document.title = `${held.length > 0 ? (page?.title ?? 'Console') : 'Log in'} · commerce-core console`;
+  render(held.length > 0 ? frame(held) : loginView(), document.body);
 }
 
-function frame({ role, subject }) {
+function frame(held) {
   const { name } = addressed();
-  const entries = Object.entries(PAGES).filter(([, { label, roles }]) => label && roles.includes(role));
+  const entries = Object.entries(PAGES).filter(([, { label }]) => label);
   return html`
     <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
     <header>
@@ -42,7 +42,10 @@ function frame({ role, subject }) {
       <nav aria-label="Pages">
         <ul>${entries.map(([key, { label }]) => html`<li><a href=${`#/${key}`} aria-current=${key === name ? 'page' : nothing}>${label}</a></li>`)}</ul>
       </nav>
-      <div class="who"><span class="quiet">${role} ${subject}</span> <button type="button" class="second" @click=${leave}>Log out</button></div>
+      <div class="who">
+        ${held.map(([role, { subject }]) => html`<span class="quiet" title=${subject}>${role}</span>`)}
+        <button type="button" class="second" @click=${leave}>Log out</button>
+      </div>
     </header>
     <main id="main">
       <h1 tabindex="-1">${page?.title ?? 'Console'}</h1>
@@ -60,22 +63,34 @@ function loginView() {
   return html`<main id="main" class="login">
     <h1 tabindex="-1">Console</h1>
     <p>For operators and auditors of this shop. Paste a token of the role ops or auditor.</p>
-    <form @submit=${enter}>
+    ${tokenForm('auditor')}
+  </main>`;
+}
+
+/** Shown instead of a page that no token is for. */
+function missingView([role]) {
+  return html`<div class="login">
+    <p class="problem" role="alert">This page needs a token of the role ${role}.</p>
+    ${tokenForm(role)}
+  </div>`;
+}
+
+function tokenForm(example) {
+  return html`<form @submit=${enter}>
       <label for="token">Token</label>
-      <input id="token" name="token" type="password" required autocomplete="off" spellcheck="false" autofocus aria-describedby="hint">
+      <input id="token" name="token" type="password" required autocomplete="off" spellcheck="false" aria-describedby="hint">
       ${problemView(loginProblem)}
       <button>Log in</button>
     </form>
-    <p id="hint" class="quiet">On the machine of the shop, <code>commerce token --role auditor</code> prints one. It is kept in this tab
-      only, until you log out or close it.</p>
-  </main>`;
+    <p id="hint" class="quiet">On the machine of the shop, <code>commerce token --role ${example}</code> prints one. It is kept in this
+      tab only, until you log out or close it.</p>`;
 }
 
 function enter(event) {
   event.preventDefault();
   const form = event.currentTarget;
   try {
-    logIn(String(new FormData(form).get('token')));
+    addToken(String(new FormData(form).get('token')));
     loginProblem = undefined;
     form.reset();
     show();
@@ -88,7 +103,7 @@ function enter(event) {
 function leave() {
   page?.close?.();
   page = undefined;
-  logOut();
+  forgetTokens();
   draw();
   document.getElementById('token')?.focus();
 }
@@ -117,24 +132,25 @@ function decoded(text) {
 function show() {
   page?.close?.();
   page = undefined;
-  const session = currentSession();
-  if (!session) return draw();
+  const held = Object.keys(bearers());
+  if (held.length === 0) {
+    draw();
+    document.getElementById('token')?.focus();
+    return;
+  }
+  const mayOpen = ({ roles }) => roles.some((role) => held.includes(role));
   const { name, id, query } = addressed();
-  const { role } = session;
   const wanted = Object.hasOwn(PAGES, name) ? PAGES[name] : undefined;
-  if (!wanted) return go(`#/${Object.keys(PAGES).find((key) => PAGES[key].roles.includes(role))}`);
+  if (!wanted) return go(`#/${Object.keys(PAGES).find((key) => mayOpen(PAGES[key]))}`);
   // A page may report while it opens, and after it was left.
   let opened;
   const update = () => void (opened !== undefined && page === opened && draw());
-  if (wanted.roles.includes(role)) opened = wanted.open({ id, query, role, update, go, confirm, replaceQuery });
-  else opened = { title: wanted.label ?? name, view: () => forbidden(wanted.roles, role) };
+  opened = mayOpen(wanted)
+    ? wanted.open({ id, query, update, go, confirm, replaceQuery })
+    : { title: wanted.label ?? id, view: () => missingView(wanted.roles) };
   page = opened;
   draw();
   document.querySelector('h1')?.focus();
-}
-
-function forbidden(roles, role) {
-  return html`<p class="problem" role="alert">This page is for the role ${roles.join(' or ')}; your token has the role ${role}. Log in with another token to see it.</p>`;
 }
 
 function go(hash) {

@@ -36,7 +36,7 @@ export function proveCommand(): Command {
         console.log(
           options.json
             ? JSON.stringify({ file, stream, commit: commit.commitNo, index, size, hash: h })
-            : `${file}: commit ${commit.commitNo} of ${stream} is number ${index} of the ${size} commits of the log.\nIts chain of hashes covers the whole stream up to there.`,
+            : `${file}: commit ${commit.commitNo} of ${stream} has index ${index} among the ${size} archived commits of the log.\nIts chain of hashes covers the whole stream up to there.`,
         );
       } catch (error) {
         if (!(error instanceof LogChanged)) throw error;

@@ -1,7 +1,6 @@
 // `commerce trace`: everything that one request caused, in all streams, as a tree of commands and events.
 import { Command, InvalidArgumentError } from 'commander';
-import { MAX_CLOCK_SKEW_MS } from '../../domain/kernel/limits.js';
-import { timeOfId } from '../../infra/ids.js';
+import { earliestOf } from '../../infra/ids.js';
 import type { EventEntry } from '../../read-api/audit/entries.js';
 import { momentSchema } from '../../read-api/audit/replay.js';
 import { type Trace, trace } from '../../read-api/audit/trace.js';
@@ -57,8 +56,7 @@ export function traceCommand(): Command {
 
 /** Nothing of a request is committed before its id was made. */
 function startOf(correlationId: string, now: number): number {
-  const made = timeOfId(correlationId, now + MAX_CLOCK_SKEW_MS);
-  return made === undefined ? now - DEFAULT_DAYS * DAY_MS : made - 2 * MAX_CLOCK_SKEW_MS;
+  return earliestOf(correlationId, now) ?? now - DEFAULT_DAYS * DAY_MS;
 }
 
 function nothing(correlationId: string, { scanned }: Trace, since: number): string {

@@ -53,15 +53,22 @@ export function projectionsPage(
       `${name} serves its previous build.`,
     );
 
-  function row({ name, version, lag, builds = [] }) {
+  function row({ name, version, lag, quarantine = 0, builds = [] }) {
+    // Builds that serve, or served before, have nothing to show beyond that.
+    const made = builds.filter(({ phase }) => phase !== 'serving');
+    const isRebuilding = made.some(({ phase }) => !['previous', 'failed'].includes(phase));
+    const canRollBack = made.some(({ phase }) => phase === 'previous');
     return html`<tr>
       <th scope="row">${name}</th>
       <td data-label="Version" class="id">${version}</td>
-      <td data-label="Behind the log">${lagView(lag)}</td>
-      <td data-label="Builds">${builds.length === 0 ? html`<span class="quiet">none</span>` : builds.map(buildView)}</td>
+      <td data-label="Behind the log">
+        ${lagView(lag)}
+        ${quarantine > 0 ? html`<br><a href="#/quarantine">${plural(quarantine, 'stream')} in quarantine</a>` : nothing}
+      </td>
+      <td data-label="Other builds">${made.length === 0 ? html`<span class="quiet">none</span>` : made.map(buildView)}</td>
       <td class="actions">
-        <button type="button" @click=${() => rebuild(name)}>Rebuild<span class="unseen"> ${name}</span></button>
-        <button type="button" class="second" @click=${() => rollBack(name)}>Roll back<span class="unseen"> ${name}</span></button>
+        <button type="button" ?disabled=${isRebuilding} @click=${() => rebuild(name)}>Rebuild<span class="unseen"> ${name}</span></button>
+        <button type="button" class="second" ?disabled=${!canRollBack} @click=${() => rollBack(name)}>Roll back<span class="unseen"> ${name}</span></button>
       </td>
     </tr>`;
   }
@@ -81,7 +88,7 @@ export function projectionsPage(
         projections === undefined
           ? nothing
           : html`<table class="cards">
-              <thead><tr><th scope="col">Name</th><th scope="col">Version</th><th scope="col">Behind the log</th><th scope="col">Builds</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+              <thead><tr><th scope="col">Name</th><th scope="col">Version</th><th scope="col">Behind the log</th><th scope="col">Other builds</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
               <tbody>${projections.map(row)}</tbody>
             </table>`
       }`,
@@ -93,18 +100,17 @@ function lagView({ commits, seconds, atLeast } = {}) {
   return html`<span class="late">${atLeast ? '≥ ' : ''}${plural(commits, 'commit')}, ${duration(seconds)}</span>`;
 }
 
-/** Anything beyond version and phase may be missing. */
-function buildView({ version, phase, done, total, perSecond, secondsLeft, error }) {
-  const known = typeof done === 'number' && typeof total === 'number' && total > 0;
+function buildView({ version, phase, commits, perSecond, secondsLeft, waitsFor, error }) {
   const rate = [
-    known ? `${count(done)} of ${count(total)}` : undefined,
+    commits && `${count(commits.done)} of ${count(commits.total)}`,
     perSecond === undefined ? undefined : `${count(Math.round(perSecond))}/s`,
-    secondsLeft === undefined || secondsLeft === null ? undefined : `${duration(secondsLeft)} left`,
+    secondsLeft === undefined ? undefined : `${duration(secondsLeft)} left`,
   ].filter(Boolean);
   return html`<div class="build">
     <span><span class="id">${version}</span> ${phase}</span>
-    ${known ? html`<progress max=${total} .value=${done} aria-label=${`Progress of build ${version}`}></progress>` : nothing}
+    ${commits && commits.total > 0 ? html`<progress max=${commits.total} .value=${commits.done} aria-label=${`Progress of build ${version}`}></progress>` : nothing}
     ${rate.length > 0 ? html`<span class="quiet">${rate.join(', ')}</span>` : nothing}
+    ${waitsFor ? html`<span class="late">It waits for ${waitsFor}.</span>` : nothing}
     ${error ? html`<span class="late">${error}</span>` : nothing}
   </div>`;
 }

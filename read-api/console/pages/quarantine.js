@@ -30,7 +30,7 @@ export function quarantinePage(/** @type {{ update(): void }} */ { update }) {
     outcomes.set(id, { text: 'Retrying …' });
     update();
     try {
-      const { status, error } = await post(`/v1/ops/quarantine/${encodeURIComponent(id)}/retry`);
+      const { status, error } = await post(`/v1/ops/quarantine/${encodeURIComponent(id)}/retry`, {});
       outcomes.set(id, {
         text: status === 'applied' ? 'Applied.' : `Still in quarantine: ${error ?? 'it failed again'}`,
       });

@@ -4,12 +4,7 @@ import { html, nothing } from '../lit-html.js';
 import { busyView, problemView, streamLink, timeView } from '../parts.js';
 
 export function searchPage(
-  /** @type {{ role: string, query: URLSearchParams, update(): void, go(hash: string): void }} */ {
-    role,
-    query,
-    update,
-    go,
-  },
+  /** @type {{ query: URLSearchParams, update(): void, go(hash: string): void }} */ { query, update, go },
 ) {
   const text = (query.get('q') ?? '').trim();
   let orders;
@@ -61,7 +56,7 @@ export function searchPage(
         ({ number, placedAt, stream }) => html`<tr>
           <th scope="row">${number}</th>
           <td data-label="Placed">${timeView(placedAt)}</td>
-          <td data-label="Stream">${role === 'auditor' ? streamLink(stream) : html`<span class="id">${stream}</span>`}</td>
+          <td data-label="Stream">${streamLink(stream)}</td>
         </tr>`,
       )}</tbody>
     </table>`;
