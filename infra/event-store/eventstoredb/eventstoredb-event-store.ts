@@ -17,15 +17,15 @@ import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
-import { ENGINE, type EventStoreDb, isTransient, REQUEST_TIMEOUT_MS } from './client.js';
+import { ENGINE, type EventStoreDb, isTransient } from './client.js';
 import { fromEvent, NotACommit, toEvent } from './commit-event.js';
 import { createLogOrder, type Found } from './log-order.js';
 
 /**
- * An older commit is not sent, because the watermark might pass it. The rest of the lag covers the attempt itself, whose time limit
- * the server knows and keeps, and the second that a `Date` header leaves open.
+ * An older commit is not sent, because the watermark might pass it. The three seconds cover the attempt itself, whose time limit of
+ * two the server knows and keeps, and the second that a `Date` header leaves open.
  */
-const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - REQUEST_TIMEOUT_MS - 1_000;
+const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 3_000;
 
 /** Retry time for one page of a read. */
 const READ_BUDGET_MS = 5_000;
