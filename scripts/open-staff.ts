@@ -2,6 +2,7 @@
 import { createStaff, type Staff } from '../commands/identity/staff.js';
 import { isProblem } from '../domain/kernel/errors.js';
 import { randomId } from '../infra/ids.js';
+import type { Shop } from '../infra/modules/open-shop.js';
 import { commandLine } from './command-line.js';
 import { CommandFailed } from './errors.js';
 import { openEngines } from './open-engines.js';
@@ -10,14 +11,18 @@ import { type CommonOptions, configOfShop } from './options.js';
 export async function withStaff<T>(options: CommonOptions, use: (staff: Staff) => Promise<T>): Promise<T> {
   const shop = await openEngines(await configOfShop(options));
   try {
-    const [runner, clock] = await Promise.all([shop.get('runner'), shop.get('clock')]);
-    const { personal, during } = await shop.get('recordedOpenings');
-    const newId = () => `staff_${randomId(clock())}`;
-    const staff = createStaff({ runner, personal, clock, newId });
+    const { during } = await shop.get('recordedOpenings');
+    const staff = await staffOf(shop);
     return await during(commandLine('staff'), () => use(staff)).catch(explained);
   } finally {
     await shop.close();
   }
+}
+
+export async function staffOf(shop: Shop): Promise<Staff> {
+  const [runner, clock] = await Promise.all([shop.get('runner'), shop.get('clock')]);
+  const { personal } = await shop.get('recordedOpenings');
+  return createStaff({ runner, personal, clock, newId: () => `staff_${randomId(clock())}` });
 }
 
 function explained(error: unknown): never {

@@ -3,7 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
 import { coalesce } from '../coalesce.js';
-import { bytesArray, createTableOnce, ENGINE, isTransient, queryWithin, RELAXED, statement } from '../postgres.js';
+import {
+  bytesArray,
+  createTableOnce,
+  ENGINE,
+  isTransient,
+  queryWithin,
+  RELAXED,
+  statement,
+  textArray,
+} from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import {
   type Begun,
@@ -229,14 +238,14 @@ export function prepareIdempotency(pool: Pool): Promise<void> {
 
 function writeStatement(ends: readonly End[], claims: readonly Claim[]): QueryConfig {
   const values = [
-    ends.map(({ id }) => id),
-    ends.map(({ request }) => request),
-    ends.map(({ owner }) => owner),
+    textArray(ends.map(({ id }) => id)),
+    textArray(ends.map(({ request }) => request)),
+    textArray(ends.map(({ owner }) => owner)),
     ends.map(({ issuedAt }) => issuedAt),
     bytesArray(ends.map(({ answer }) => answer)),
-    claims.map(({ id }) => id),
-    claims.map(({ request }) => request),
-    claims.map(({ owner }) => owner),
+    textArray(claims.map(({ id }) => id)),
+    textArray(claims.map(({ request }) => request)),
+    textArray(claims.map(({ owner }) => owner)),
     claims.map(({ now }) => now),
   ];
   return statement('idempotency-write', WRITE, values, RECORD_BUDGET_MS);

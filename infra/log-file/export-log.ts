@@ -42,6 +42,8 @@ export interface Exported {
   covered: number;
   /** Commits in the tree of the checkpoint. */
   size: number;
+  /** The categories of the commits that were read, sorted. */
+  categories: string[];
 }
 
 export interface ExportOptions extends Selection {
@@ -69,7 +71,8 @@ export async function exportLog(
   let [commits, inTree] = [0, 0];
 
   await put(headerLine({ origin, ...selection }));
-  const selected = chosen(store.stored(rangeOf(selection, head.upTo)), selection, onProgress);
+  const categories = new Set<string>();
+  const selected = chosen(store.stored(rangeOf(selection, head.upTo)), selection, categories, onProgress);
   const placed = inBatches(selected, LOOKED_UP, (batch) => withPlaces(index, batch, head.size));
   for await (const { commit, place } of placed) {
     await put(commitLine(commit));
@@ -95,7 +98,7 @@ export async function exportLog(
     signed: signed || undefined,
   });
   await write(endLine(end, (text) => digest.update(text).digest('hex')));
-  return { commits, streams: tips.size, covered: inTree, size: head.size };
+  return { commits, streams: tips.size, covered: inTree, size: head.size, categories: [...categories].sort() };
 }
 
 /** The first millisecond is included, and so is the last. */
@@ -108,11 +111,14 @@ function rangeOf({ from, to }: Selection, upTo: number): { after?: LogEntry; upT
 async function* chosen(
   commits: AsyncIterable<StoredCommit>,
   { category }: Selection,
+  categories: Set<string>,
   onProgress: (read: number) => void,
 ): AsyncGenerator<StoredCommit> {
   let read = 0;
   for await (const commit of commits) {
-    if (category === undefined || categoryOf(commit.pk) === category) yield commit;
+    const own = categoryOf(commit.pk);
+    categories.add(own);
+    if (category === undefined || own === category) yield commit;
     if (++read % LOOKED_UP.size === 0) onProgress(read);
   }
   onProgress(read);

@@ -274,9 +274,10 @@ async function checkTree(
     const found = isAll ? pass.root : await rootOfFile(file, options, tree, size, chains);
     if (!found.equals(root)) {
       tell('the commits do not have the root of the checkpoint: some that it covers were changed, removed or added');
-      await nameChanged(file, options, pass, tree, checkpoint);
+      if (hasLeavesOf(tree, checkpoint)) await nameChanged(file, options, pass, tree);
       return false;
     }
+    if (tree.leaves && !hasLeavesOf(tree, checkpoint)) tell('the leaves that it lists are not those of the checkpoint');
   } catch (error) {
     if (!(error instanceof InvalidTree)) throw error;
     tell(`its tree cannot be one of these commits: ${error.message}`);
@@ -315,17 +316,19 @@ function uncoveredAtEnd({ covered }: Tree): number {
   return index === null ? count : 0;
 }
 
-/** Finds the commits whose leaf is not among those of the checkpoint, if the last line lists these. */
+/** True if the last line lists the leaves, and they are those of the checkpoint. */
+function hasLeavesOf(tree: Tree, { size, root }: Checkpoint): boolean {
+  return tree.leaves !== undefined && rootOfLeaves(tree, hashesIn(tree.leaves), size).equals(root);
+}
+
+/** Finds the commits whose leaf is not among the listed ones. */
 async function nameChanged(
   file: string,
   options: ReadOptions,
   { chains, disorders }: FirstPass,
   tree: Tree,
-  { size, root }: Checkpoint,
 ): Promise<void> {
-  const leaves = tree.leaves && hashesIn(tree.leaves);
-  if (!leaves || !rootOfLeaves(tree, leaves, size).equals(root)) return;
-  const genuine = new Set(leaves.map(keyOf));
+  const genuine = new Set(hashesIn(tree.leaves ?? Buffer.alloc(0)).map(keyOf));
   const behind = uncoveredAtEnd(tree);
   let read = 0;
   for await (const { commit, line } of commitsOf(file, options)) {

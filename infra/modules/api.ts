@@ -1,20 +1,25 @@
 // The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
+import { opsQueries } from '../../read-api/queries/ops.js';
 import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
 import { actorOf } from '../http/caller.js';
+import { earliestOf as earliestTime } from '../ids.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
+import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { operations, quarantine, archiveQueries: archive } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -47,6 +52,7 @@ export const apiParts = {
         visibility: visibility.currentCarts,
         states,
       });
+      const earliestOf = (id: string) => earliestTime(id, parts.clock());
       const shared = { ...parts, personal, currentCarts, savedMethods, views };
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
@@ -54,7 +60,20 @@ export const apiParts = {
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey, recordOpening }),
+        ...readSide({
+          ...shared,
+          states,
+          quotes,
+          store,
+          decode: codec.decode,
+          earliestOf,
+          archive,
+          visibility,
+          publishableKey,
+          recordOpening,
+        }),
+        ...opsEndpoints({ operations }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });

@@ -2,6 +2,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { TamperAlarm } from '../../domain/kernel/feed.js';
+import { createArchiveQueries } from '../archive/archive-queries.js';
 import { type ArchiveRound, type Archiver, createArchiver } from '../archive/archiver.js';
 import { auditSigner, loadAuditKey } from '../archive/audit-key.js';
 import { createPost, postedCheckpoints } from '../archive/posted-checkpoints.js';
@@ -62,6 +63,16 @@ export const archiveParts = {
       const verifiers = witnesses.map(({ verifier }) => verifier);
       return verifyArchive({ archive, index, store, log, witnesses: verifiers, posted }, options);
     }),
+
+  archiveQueries: ({
+    eventStore: store,
+    archiveStore: archive,
+    archiveIndex: index,
+    auditSigner: signer,
+    config: {
+      archive: { witnesses },
+    },
+  }) => lazy(() => createArchiveQueries({ store, archive, index, signer, witnesses })),
 
   archiveStatus: ({ metrics }) => lazy(() => createArchiveStatus(metrics)),
 

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
+import { createOperations } from '../../commands/ops/operations.js';
 import { createForgetting } from '../../commands/personal/forgetting.js';
 import { createOpenings } from '../../commands/personal/openings.js';
 import { createOwnStreams } from '../../commands/personal/own-streams.js';
@@ -13,6 +14,7 @@ import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createKnownBackups } from '../backup/known-backups.js';
+import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -27,10 +29,11 @@ import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
+import { createDecisions, createQuarantine } from './operators.js';
 import { constant, lazy, type Parts, type Recipes } from './parts.js';
 import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
-import { openReadModels } from './read-models.js';
+import { openReadModels, PAUSABLE } from './read-models.js';
 
 export const shopParts = {
   clock: constant(Date.now),
@@ -40,6 +43,10 @@ export const shopParts = {
   projectorHosts: () => lazy((): Parts['projectorHosts'] => new Set()),
 
   firstLook: () => lazy(() => createFirstLook()),
+
+  objects: ({ objectPlace, claimed: { log } }) => lazy(() => objectPlace.of(log)),
+
+  stockSnapshots: ({ eventStore: store, objects }) => lazy(() => createStockSnapshots({ store, objects })),
 
   codec: constant(createCommitCodec(eventTypes)),
 
@@ -161,8 +168,17 @@ export const shopParts = {
       });
     }),
 
-  readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
-    lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) })),
+  decisions: ({ runner }) => lazy(() => createDecisions(runner)),
+
+  quarantine: ({ readModels: { projectors } }) => lazy(() => createQuarantine(projectors)),
+
+  operations: ({ runner, quarantine, checkout, settlement }) =>
+    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, checkout, settlement })),
+
+  readModels: ({ sinks, eventStore: store, clock, log, metrics: registry, decisions: interventions }) =>
+    lazy(() =>
+      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock), interventions }),
+    ),
 } satisfies Partial<Recipes>;
 
 function openRunner(

@@ -9,7 +9,7 @@ import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import type { Payment } from '../../domain/payment/ledger.js';
+import type { Authorisation, Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { payment } from '../../domain/payment/payment.js';
 import {
@@ -42,7 +42,7 @@ export interface AgendaDocument {
   ended?: true;
   /** Orders: operations that are not settled, each with its time in ms. */
   open?: Readonly<Record<string, number>>;
-  /** Payments: the ledger. */
+  /** Payments: the ledger, without details. */
   ledger?: Payment;
   /** SKUs, by location: missing units, whether any unit can be promised, and the missing units that each order knows of. */
   short?: Readonly<Record<string, UnitsSince>>;
@@ -174,12 +174,22 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
   evolve(before, event, _, at) {
     const { paymentId, orderId } = event.data;
-    const ledger = payment.evolve(before?.ledger ?? null, event, at);
+    const ledger = withoutDetails(payment.evolve(before?.ledger ?? null, event, at));
     const due = paymentDueAt(ledger);
     const item = { kind: 'payment', paymentId, orderId } as const;
     return due === undefined ? { item, ledger } : { item, ledger, dueAt: timeOf(due) };
   },
 };
+
+/** The ledger without what no due time depends on. A third is left, and nothing personal. */
+function withoutDetails({ authorisation, earlier, ...ledger }: Payment): Payment {
+  const terms = ({ card, last4, risk, providerRef, clientSecret, customerId, ...rest }: Authorisation) => rest;
+  return {
+    ...ledger,
+    earlier: earlier.map(terms),
+    ...defined({ authorisation: authorisation && terms(authorisation) }),
+  };
+}
 
 // ── Coupons: redemptions whose checkout has not reported its end ────────────────────────────────────────────────────
 

@@ -1,5 +1,6 @@
-// The event store `dynamodb`: the log and its snapshots in DynamoDB, and its changes through Kinesis. On local engines the program
-// creates the tables and the stream itself; in AWS the deployment stack creates them.
+// The parts of the event store `dynamodb`. On local engines the program creates the tables and the stream itself; in AWS the
+// deployment stack creates them.
+import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
@@ -42,7 +43,8 @@ export const dynamodbEventStoreParts = {
       return { client, engine };
     }),
 
-  logEngines: ({ dynamoServer, kinesisServer }) => lazy(() => [dynamoServer.engine, kinesisServer.engine]),
+  logEngines: ({ dynamoServer: { client, engine, name }, kinesisServer }) =>
+    lazy(() => [{ ...engine, check: () => readNoCommit(client, name(TABLES.events)) }, kinesisServer.engine]),
 
   logStore: ({ dynamoServer, kinesisServer }) => lazy(() => dynamoStore(dynamoServer, kinesisServer.client)),
 
@@ -88,6 +90,12 @@ export const dynamodbEventStoreParts = {
       });
     }),
 } satisfies Recipes<EventStoreParts & DynamoParts & KinesisParts, Parts & DynamoParts & KinesisParts>;
+
+function readNoCommit(client: DynamoDBClient, TableName: string): Promise<unknown> {
+  const values = { ':pk': { S: '-' } };
+  const query = { TableName, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: values, Limit: 1 };
+  return client.send(new QueryCommand(query), { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) });
+}
 
 function readStream(client: KinesisClient, stream: string): Promise<unknown> {
   const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };

@@ -1,0 +1,108 @@
+// A random log with its archive in memory, and its exports, for tests of what auditors get.
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hlcOf } from '../domain/kernel/clock.js';
+import { type Position, START } from '../domain/kernel/commit.js';
+import { type StreamId, streamId } from '../domain/kernel/stream.js';
+import { createArchiver } from '../infra/archive/archiver.js';
+import { type NoteSigner, noteSigner, noteVerifier } from '../infra/archive/signed-note.js';
+import { createCommitCodec } from '../infra/event-store/codec.js';
+import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { type Exported, type ExportOptions, exportLog } from '../infra/log-file/export-log.js';
+import { noteCommit, notes } from './contracts/notes.js';
+import { createMemoryArchive, createMemoryIndex, emptyIndex } from './memory-archive.js';
+import { the } from './the.js';
+
+const STARTED = 1_800_000_000_000;
+const CATEGORIES = ['note', 'memo', 'order'];
+const TEXTS = ['', 'plain', '"quoted" \\ text', 'Ünï ☕ 😀', '\u0000\u001f\u007f\u2028', '\ud800', '{"ev":[]}', '</x>'];
+
+/** In [0, 1), the same numbers for the same seed (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export const below = (random: () => number, limit: number): number => Math.floor(random() * limit);
+export const oneOf = <T>(random: () => number, items: readonly T[]): T => the(items[below(random, items.length)]);
+
+export interface TestLog {
+  signer: NoteSigner;
+  publicKey: (origin: string) => ReturnType<typeof noteVerifier>;
+  /** Adds random commits. */
+  grow(commits: number): Promise<void>;
+  /** Archives all, and gives the text of an export. With `archive: false` the newest commits are not covered. */
+  exported(options?: ExportOptions & { archive?: boolean }): Promise<{ text: string; result: Exported }>;
+  /** The time of the log, in ms. */
+  now(): number;
+  streams(): StreamId[];
+}
+
+export function createTestLog(random: () => number, origin = 'commerce-core/test'): TestLog {
+  let now = STARTED;
+  const clock = () => now;
+  const log = createMemoryLog();
+  const store = createMemoryEventStore({ codec: createCommitCodec(notes), log, clock, watermarkLagMs: 0 });
+  const ends = new Map<StreamId, Position>();
+  const signer = noteSigner(origin, generateKeyPairSync('ed25519').privateKey);
+  const index = createMemoryIndex(emptyIndex());
+  const archiver = createArchiver({
+    store,
+    archive: createMemoryArchive(),
+    index,
+    signer,
+    clock,
+    maxSegmentCommits: 50,
+  });
+  let last = { head: { size: 0, upTo: 0 }, checkpoint: undefined as string | undefined };
+
+  async function append(): Promise<void> {
+    const fresh = streamId(oneOf(random, CATEGORIES), `s${ends.size}`, oneOf(random, ['', 'Straße 1/☕']));
+    const stream = ends.size === 0 || random() < 0.25 ? fresh : oneOf(random, [...ends.keys()]);
+    const after = ends.get(stream) ?? START;
+    const texts = Array.from({ length: 1 + below(random, 3) }, () => ({ text: oneOf(random, TEXTS) }));
+    const commandId = oneOf(random, ['c', 'ä"\\', '☕ 😀', '\ud800', '\n\u0001\u007f']) + ends.size;
+    if (random() < 0.7) now += below(random, 50);
+    const at = Math.max(hlcOf(now), after.at + 1);
+    const result = await store.append(stream, after, { ...noteCommit(after, commandId, ...texts), at });
+    if (!result.appended) throw new Error('met a conflict');
+    ends.set(stream, result.position);
+  }
+
+  return {
+    signer,
+    publicKey: () => noteVerifier(signer.verifierKey),
+    async grow(commits) {
+      for (let n = 0; n < commits; n++) await append();
+      now += 1_000;
+    },
+    async exported({ archive = true, ...options } = {}) {
+      if (archive) last = await archiver.run();
+      const head = archive ? last.head : { size: last.head.size, upTo: hlcOf(now) };
+      let text = '';
+      const deps = { store, index, head, checkpoint: last.checkpoint, origin };
+      const write = (line: string) => {
+        text += line;
+      };
+      const result = await exportLog(deps, write, options);
+      return { text, result };
+    },
+    now: clock,
+    streams: () => [...ends.keys()],
+  };
+}
+
+let files = 0;
+
+/** Writes a file of its own. */
+export async function fileOf(folder: string, content: string | Uint8Array, ending = '.jsonl'): Promise<string> {
+  const file = join(folder, `${++files}${ending}`);
+  await writeFile(file, content);
+  return file;
+}
