@@ -31,7 +31,15 @@ export const IS_REDIS_CLUSTER = process.env.REDIS_CLUSTER === '1';
 
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 's3' | 'mongodb' | 'opensearch' | 'redis' | 'eventstoredb';
+export type EngineName =
+  | 'postgres'
+  | 'dynamodb'
+  | 'kinesis'
+  | 's3'
+  | 'mongodb'
+  | 'opensearch'
+  | 'redis'
+  | 'eventstoredb';
 
 /** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {

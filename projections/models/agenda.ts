@@ -369,7 +369,7 @@ const forgot: Handler<AgendaDocument, Extract<CustomerEvent, { type: 'Forgetting
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 7,
+  version: 8,
   categories: ['cart', 'coupon', 'customer', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {

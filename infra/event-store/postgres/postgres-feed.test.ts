@@ -160,7 +160,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
       },
     } as unknown as Pool;
     const log = { info() {}, warn() {}, error() {} };
-    feed = createPostgresFeed({ pool: counting, codec, log, wakes });
+    feed = createPostgresFeed({ pool: counting, codec, alarm: () => {}, log, wakes });
     store = createPostgresEventStore({ pool, codec, wakes });
     let pages = 0;
     const consumer = consume(freshName('c'), async () => {
