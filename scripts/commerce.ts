@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),
   export: async () => (await import('./commands/export.js')).exportCommand(),
+  'import-log': async () => (await import('./commands/import-log.js')).importLogCommand(),
   verify: async () => (await import('./commands/verify.js')).verifyCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),

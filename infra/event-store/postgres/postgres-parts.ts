@@ -5,6 +5,7 @@ import { postgresForCommands } from '../../modules/postgres-server.js';
 import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
+import { createPostgresLoader } from './postgres-loader.js';
 import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
 
 /** The lookup of a commit that does not exist. */
@@ -21,6 +22,8 @@ export const postgresEventStoreParts = {
       await createEventsTable(pool);
       return createPostgresEventStore({ pool, codec, clock });
     }),
+
+  logLoader: ({ postgresServer: { pool } }) => lazy(() => () => createPostgresLoader(pool)),
 
   snapshotTexts: ({ postgres: { pool } }) =>
     lazy(async () => {
