@@ -6,6 +6,7 @@ import { type Clock, hlcOf } from '../domain/kernel/clock.js';
 import { type Position, START, type StoredCommit } from '../domain/kernel/commit.js';
 import { type StreamId, streamId } from '../domain/kernel/stream.js';
 import { type ArchiverDeps, createArchiver } from '../infra/archive/archiver.js';
+import { publicKeyText } from '../infra/archive/audit-key.js';
 import { noteSigner, noteVerifier } from '../infra/archive/signed-note.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
@@ -34,6 +35,8 @@ export const oneOf = <T>(random: () => number, items: readonly T[]): T => the(it
 
 export interface TestLog {
   publicKey: (origin: string) => ReturnType<typeof noteVerifier>;
+  /** As `commerce audit-key` prints it. */
+  publicKeyText(): string;
   /** Adds random commits. */
   grow(commits: number): Promise<void>;
   /** Archives all, and gives the text of an export. With `isArchived: false` the newest commits are not covered. */
@@ -68,6 +71,7 @@ export function createTestLog(random: () => number, origin = 'commerce-core/test
 
   return {
     publicKey: () => noteVerifier(archive.signer.verifierKey),
+    publicKeyText: () => publicKeyText(archive.signer),
     async grow(commits) {
       for (let n = 0; n < commits; n++) await append();
       now += 1_000;

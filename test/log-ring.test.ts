@@ -36,13 +36,14 @@ describeWith(['postgres', 'dynamodb', 'eventstoredb'], 'A log that moves', funct
   let folder: string;
   const pools: Pool[] = [];
   let db: EventStoreDb;
-  const dynamodb = () => createDynamoClient({ region: 'us-east-1', endpoint: engines.aws() });
+  const clients: { destroy(): void }[] = [];
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ring-'));
     db = createEventStoreDb(engines.eventstoredb());
   });
   after(async () => {
     await Promise.all(pools.map((pool) => pool.end()));
+    for (const client of clients) client.destroy();
     await db.close();
     await rm(folder, { recursive: true });
   });
@@ -54,7 +55,9 @@ describeWith(['postgres', 'dynamodb', 'eventstoredb'], 'A log that moves', funct
       return { loader: await createPostgresLoader(pool), store: createPostgresEventStore({ pool, codec }) };
     },
     async DynamoDB() {
-      const [client, table] = [dynamodb(), freshName('events')];
+      const client = createDynamoClient({ region: 'us-east-1', endpoint: engines.aws() });
+      clients.push(client);
+      const table = freshName('events');
       const loader = await createDynamoLoader({ client, table, isLocal: true });
       return { loader, store: createDynamoEventStore({ client, table, codec }) };
     },
