@@ -1,11 +1,7 @@
 // Makes a backup of a shop, which may go on meanwhile. It has everything that was acknowledged before it began.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGzip } from 'node:zlib';
 import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { Archiver } from '../archive/archiver.js';
@@ -13,6 +9,7 @@ import { createFolderArchive } from '../archive/folder-archive.js';
 import { numberIn } from '../archive/layout.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import { type Exported, exportLog } from '../log-file/export-log.js';
+import { writeWhole } from '../log-file/written-file.js';
 import { makeFolder } from '../make-folder.js';
 import { readIfThere } from '../secret-file.js';
 import type { Mark } from '../stores/store.js';
@@ -21,7 +18,6 @@ import { KEYS_FILE, type KnownBackups } from './known-backups.js';
 import { ARCHIVE_FOLDER, BackupRefused, LOG_FILE, MANIFEST_FILE, sha256Of, writeManifest } from './manifest.js';
 
 const LOOK_EVERY_MS = 200;
-const CHUNK_BYTES = 256 * 1024;
 const ARCHIVED = ['manifests/', 'segments/', 'checkpoints/', 'cosignatures/'];
 
 export interface BackupDeps {
@@ -69,7 +65,7 @@ export async function makeBackup(folder: string, deps: BackupDeps, options: Back
   const { head, checkpoint } = await archiver.run();
   await copyArchive(deps.archive, createFolderArchive(join(folder, ARCHIVE_FOLDER)), head.segments);
   const log = join(folder, LOG_FILE);
-  const { commits, streams } = await gzipped(log, (write) => exportLog({ ...deps, head, checkpoint }, write));
+  const { commits, streams } = await writeWhole(log, (write) => exportLog({ ...deps, head, checkpoint }, write));
   // After the log, so that no commit is there whose key is not.
   const madeAt = new Date(beganAt).toISOString();
   const keysExpireAt = new Date(beganAt + options.keysExpireAfterMs).toISOString();
@@ -90,24 +86,6 @@ async function requireEmpty(folder: string): Promise<void> {
   if (entries.length === 0) return;
   const what = entries.includes(MANIFEST_FILE) ? 'already has a backup' : 'is not empty';
   throw new BackupRefused(`${folder} ${what}; name a new folder for each backup.`);
-}
-
-/** Writes what the work writes, compressed, and flushes it to the disk. */
-async function gzipped<T>(path: string, work: (write: (text: string) => Promise<void>) => Promise<T>): Promise<T> {
-  const gzip = createGzip({ chunkSize: CHUNK_BYTES });
-  const written = pipeline(gzip, createWriteStream(path, { flags: 'wx', flush: true }));
-  written.catch(() => {}); // it is awaited below
-  try {
-    const result = await work(async (text) => {
-      if (!gzip.write(text)) await Promise.race([once(gzip, 'drain'), written]);
-    });
-    gzip.end();
-    await written;
-    return result;
-  } catch (error) {
-    gzip.destroy();
-    throw error;
-  }
 }
 
 async function secretsIn(dataDir: string): Promise<KeysHead['secrets']> {
