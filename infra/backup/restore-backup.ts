@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
 import { originOf } from '../archive/audit-key.js';
 import { commitLine } from '../archive/commit-line.js';
 import { createFolderArchive } from '../archive/folder-archive.js';
@@ -17,7 +18,7 @@ import { isSealedWith } from '../stores/claim.js';
 import type { Store } from '../stores/store.js';
 import { type KeysHead, readKeys } from './keys-file.js';
 import { KEYS_FILE } from './known-backups.js';
-import { copyArchive } from './make-backup.js';
+import { copyArchive, copyObjects, objectsIn } from './make-backup.js';
 import { ARCHIVE_FOLDER, BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
 
 /** Progress is reported after each so many commits. */
@@ -92,6 +93,7 @@ export interface RestoreDeps {
   store: Pick<EventStore, 'stored'>;
   keys: SubjectKeys;
   archive: ArchiveStore;
+  objects: ObjectStore;
   dataDir: string;
 }
 
@@ -130,6 +132,7 @@ export async function restoreBackup(
     onProgress('Restored commits', done, total),
   );
   await copyArchive(createFolderArchive(join(folder, ARCHIVE_FOLDER)), deps.archive);
+  await copyObjects(objectsIn(folder), deps.objects);
   const restored = await restoreKeys(keys.keys(), deps.keys, forgotten);
   await requireSame(deps.store, given.digest('hex'), manifest, onProgress);
   await writeSecrets(keys.head.secrets, deps.dataDir);

@@ -15,7 +15,8 @@ import type { Config } from '../../infra/config.js';
 import { findMasterKey, masterKeyPlace } from '../../infra/crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../../infra/crypto/subject-keys-postgres.js';
 import { createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
-import { ARCHIVE_FOLDER } from '../../infra/modules/embedded-profile.js';
+import { ARCHIVE_FOLDER, OBJECTS_FOLDER } from '../../infra/modules/embedded-profile.js';
+import { createFolderObjects } from '../../infra/objects/folder-objects.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { createSchema } from '../../infra/stores/postgres-stores.js';
 import { CommandFailed } from '../errors.js';
@@ -90,6 +91,7 @@ async function intoStores(
       store: createPostgresEventStore({ pool, codec: await shop.get('codec') }),
       keys: createPostgresSubjectKeys(pool),
       archive: createFolderArchive(join(config.dataDir, ARCHIVE_FOLDER, log)),
+      objects: createFolderObjects(join(config.dataDir, OBJECTS_FOLDER)).of(log),
       dataDir: config.dataDir,
     };
     let restored: Restored | undefined;
