@@ -34,6 +34,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   backup: async () => (await import('./commands/backup.js')).backupCommand(),
   restore: async () => (await import('./commands/restore.js')).restoreCommand(),
   export: async () => (await import('./commands/export.js')).exportCommand(),
+  'import-log': async () => (await import('./commands/import-log.js')).importLogCommand(),
   verify: async () => (await import('./commands/verify.js')).verifyCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),

@@ -173,7 +173,7 @@ interface PrintedProblem {
   problem: string;
 }
 
-function problemLine({ where, line, stream, commitNo, problem }: PrintedProblem): string {
+export function problemLine({ where, line, stream, commitNo, problem }: PrintedProblem): string {
   const place = [where, line !== undefined && `line ${line}`].filter(Boolean).join(', ');
   const commit = stream === undefined ? undefined : `commit ${commitNo} of ${stream}`;
   return `${[place, commit].filter(Boolean).join(': ')}: ${problem}`;
