@@ -141,6 +141,11 @@ const environment = z.object({
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
   OPENSEARCH_URL: optionalUrl('http:', 'https:'),
   REDIS_URL: optionalUrl('redis:', 'rediss:'),
+  // May name several nodes, which is no URL.
+  EVENTSTORE_URL: z
+    .string()
+    .regex(/^esdb(\+discover)?:\/\/[^/?]/, 'must be an address that starts with esdb:// or esdb+discover://')
+    .optional(),
   COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
   COMMERCE_OPENSEARCH_SIGNING: z
     .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
@@ -178,6 +183,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     );
   }
   const settings = result.data;
+  const eventStore = settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE];
   const optional = withoutUndefined({
     postgresPort: settings.COMMERCE_PG_PORT,
     masterKey: settings.COMMERCE_MASTER_KEY,
@@ -189,7 +195,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   });
   return {
     profile: settings.COMMERCE_PROFILE,
-    eventStore: settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE],
+    eventStore,
+    isLogInPostgres: EVENT_STORES[eventStore].isInPostgres,
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,

@@ -8,6 +8,8 @@ export interface ShopConfig {
   profile: 'embedded' | 'aws';
   /** A name in `EVENT_STORES`. */
   eventStore: string;
+  /** True if that event store keeps the log in the shop's Postgres. */
+  isLogInPostgres: boolean;
   /** Absolute path of the folder for local data: the embedded database and keys. */
   dataDir: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';

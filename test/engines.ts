@@ -13,6 +13,7 @@ import { EngineUnavailable } from '../infra/engines/errors.js';
 import { type RunningEngine, startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
 import { commandLine, freePort } from '../infra/engines/processes.js';
+import { startEventStoreDbServer } from './eventstoredb/server.js';
 
 /** A first run installs the engines, which takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
@@ -27,7 +28,7 @@ const RUN = IS_WORKER ? process.ppid : process.pid;
 
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
+export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis' | 'eventstoredb';
 
 /** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {
@@ -38,6 +39,8 @@ export interface TestEngines {
   mongodb(): string;
   opensearch(): string;
   redis(): string;
+  /** The server at EVENTSTORE_URL, or one in this process. */
+  eventstoredb(): string;
   /** A separate engine that a test may block or stop. */
   freshEngine(name: 'redis' | 'opensearch'): Promise<RunningEngine>;
   /** Addresses of a separate Redis cluster of three nodes. */
@@ -83,6 +86,7 @@ const engines: TestEngines = {
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
+  eventstoredb: () => addressOf('eventstoredb'),
   freshEngine: (name) => startEngine(engineOf(name), join(runFolder(RUN), freshName(name))),
   freshRedisCluster: startRedisCluster,
   async freshDatabase() {
@@ -104,6 +108,7 @@ export function endEnginesOnSignals(): void {
 export async function stopEngines(): Promise<void> {
   await Promise.allSettled(underway.values());
   await leavePostgres();
+  leaveEventStoreDb();
   await sweepRun(RUN);
 }
 
@@ -115,9 +120,10 @@ export async function dropDatabases(): Promise<void> {
 }
 
 const addresses = new Map<EngineName, string>();
-const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
+const underway = new Map<LocalEngineName | 'postgres' | 'eventstoredb', Promise<string>>();
 const databases: string[] = [];
 let leavePostgres = async (): Promise<void> => {};
+let leaveEventStoreDb = (): void => {};
 
 /** One folder per run, named by its main process. */
 const runsFolder = join(tmpdir(), `commerce-tests-${userInfo().username}`);
@@ -130,7 +136,7 @@ function addressOf(...names: EngineName[]): string {
 }
 
 /** DynamoDB and Kinesis are two names of one engine. */
-const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
+const local: Record<Exclude<EngineName, 'postgres' | 'eventstoredb'>, LocalEngineName> = {
   dynamodb: 'ministack',
   kinesis: 'ministack',
   mongodb: 'mongodb',
@@ -139,11 +145,22 @@ const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
 };
 
 function bringUp(name: EngineName): Promise<string> {
-  const engine = name === 'postgres' ? name : local[name];
-  const coming =
-    underway.get(engine) ?? prepare().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
+  const engine = name === 'postgres' || name === 'eventstoredb' ? name : local[name];
+  const coming = underway.get(engine) ?? prepare().then(() => start(engine));
   underway.set(engine, coming);
   return coming;
+}
+
+function start(engine: LocalEngineName | 'postgres' | 'eventstoredb'): Promise<string> {
+  if (engine === 'postgres') return startPostgres();
+  return engine === 'eventstoredb' ? startEventStoreDb() : startLocal(engine);
+}
+
+async function startEventStoreDb(): Promise<string> {
+  if (process.env.EVENTSTORE_URL) return process.env.EVENTSTORE_URL;
+  const { url, kill } = await startEventStoreDbServer();
+  leaveEventStoreDb = kill;
+  return url;
 }
 
 async function startPostgres(): Promise<string> {

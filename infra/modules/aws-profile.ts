@@ -44,7 +44,7 @@ import {
   redisReadModels,
 } from '../stores/document-stores.js';
 import { dynamoStore, TABLES } from '../stores/dynamodb-store.js';
-import { type DynamoParts, dynamoParts } from './dynamodb-server.js';
+import { type DynamoParts, dynamoParts, readNothing } from './dynamodb-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lazy, type Parts, type ProfileParts, type Recipes, type UntilReachable } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -73,8 +73,15 @@ export const awsParts = {
 
   documentStores: ({ documentServers, claimed: _ }) => lazy(() => documentServers),
 
-  profileEngines: ({ dynamoServer, documentServers: { engines } }) =>
-    lazy(() => [dynamoServer.engine, engines.mongodb, engines.opensearch, engines.redis]),
+  profileEngines: ({ dynamoServer: { client, engine, name }, documentServers: { engines } }) =>
+    lazy(() => {
+      const check = () =>
+        Promise.all([
+          readNothing(client, name(TABLES.subjectKeys), ['subject']),
+          readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
+        ]);
+      return [{ ...engine, check }, engines.mongodb, engines.opensearch, engines.redis];
+    }),
 
   profileStores: ({ dynamoServer, documentServers: { mongo, opensearch, redis, engines }, config: { namespace } }) =>
     lazy(() => [

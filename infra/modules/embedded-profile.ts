@@ -17,6 +17,7 @@ import { createPostgresProductSearch } from '../read-models/product-search.postg
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
+import { postgresForCommands } from './postgres-server.js';
 
 /** Folder of the archives in the data folder. Each log has its own in it. */
 export const ARCHIVE_FOLDER = 'archive';
@@ -24,8 +25,15 @@ export const ARCHIVE_FOLDER = 'archive';
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
+/** Lookups of keys that do not exist are cheap, however large the tables are. */
+const LOOKS = [
+  `select from subject_keys where subject = ''`,
+  `select from sessions where customer_id = '' and id = ''`,
+  `select from idempotency where id = ''`,
+];
+
 export const embeddedParts = {
-  profileEngines: () => lazy(() => []),
+  profileEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'profile', LOOKS)]),
 
   profileStores: () => lazy(() => []),
 

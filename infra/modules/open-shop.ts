@@ -45,7 +45,7 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     ...apiParts,
     ...postgresParts,
     ...claimParts,
-    ...(await EVENT_STORES[config.eventStore]()),
+    ...(await EVENT_STORES[config.eventStore].parts()),
     ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);

@@ -40,6 +40,7 @@ import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
+import type { LogLoader } from '../event-store/log-loader.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
@@ -85,6 +86,8 @@ export interface PaymentService {
 /** What each event store has recipes for: `EVENT_STORES` lists them. */
 export interface EventStoreParts {
   eventStore: EventStore;
+  /** The loader of `import-log`, for a log that will have this id. It works before the stores are claimed. */
+  logLoader: (log: string) => Promise<LogLoader>;
   snapshotTexts: SnapshotTexts;
   feed: ChangeFeed;
   /** They are in the engine of the log, because it checks the fence of an append. */

@@ -1,13 +1,18 @@
-// The event store `postgres`: the log, its snapshots and its change feed in the Postgres of the shop.
+// The parts of the event store `postgres`.
 import { createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
 import { type EventStoreParts, lazy, type Recipes } from '../../modules/parts.js';
+import { postgresForCommands } from '../../modules/postgres-server.js';
 import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
+import { createPostgresLoader } from './postgres-loader.js';
 import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
 
+/** The lookup of a commit that does not exist. */
+const LOOK = `select from events where pk = '' and sk = 0`;
+
 export const postgresEventStoreParts = {
-  logEngines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
+  logEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'log', [LOOK])]),
 
   logStore: ({ postgresServer: { pool, engine, schemas } }) =>
     lazy(() => postgresStore(pool, engine.address, schemas.log)),
@@ -17,6 +22,8 @@ export const postgresEventStoreParts = {
       await createEventsTable(pool);
       return createPostgresEventStore({ pool, codec, clock });
     }),
+
+  logLoader: ({ postgresServer: { pool } }) => lazy(() => () => createPostgresLoader(pool)),
 
   snapshotTexts: ({ postgres: { pool } }) =>
     lazy(async () => {
