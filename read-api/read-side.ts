@@ -11,6 +11,7 @@ import type { ProductSearchQueries } from '../projections/models/product-search.
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
+import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -66,6 +67,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
   emailKeyOf: EmailKeyOf;
+  archive: ArchiveQueries;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
@@ -87,6 +89,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
+    verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

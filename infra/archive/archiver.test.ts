@@ -1,30 +1,20 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { hlcOf } from '../../domain/kernel/clock.js';
-import { type Position, START, type StoredCommit } from '../../domain/kernel/commit.js';
-import { compareLogEntries, entryOf, type LogEntry } from '../../domain/kernel/event-store.js';
+import type { Position } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { createArchivedShop, nameOf, PAST_WATERMARK_MS } from '../../test/archived-shop.js';
 import { runsOf } from '../../test/every-case.js';
-import { createMemoryArchive, createMemoryIndex, emptyIndex, type Hook } from '../../test/memory-archive.js';
+import type { Hook } from '../../test/memory-archive.js';
 import { the } from '../../test/the.js';
-import { createCommitCodec } from '../event-store/codec.js';
-import { createMemoryEventStore, createMemoryLog } from '../event-store/memory.js';
-import { ArchiveRolledBack, type ArchiverDeps, createArchiver } from './archiver.js';
+import { ArchiveRolledBack } from './archiver.js';
 import { unverifiedCheckpoint } from './checkpoint.js';
-import { commitLeafHash } from './commit-leaf.js';
-import { ArchiveDamaged, checkpointName, manifestName, readManifest, readSegment, segmentName } from './layout.js';
-import { growTree } from './merkle-tree.js';
+import { ArchiveDamaged, checkpointName, manifestName } from './layout.js';
 import { noteSigner } from './signed-note.js';
-
-const codec = createCommitCodec(notes);
-const LAG_MS = 1_000;
-const PAST_WATERMARK_MS = LAG_MS + 1;
 
 describe('The archiver', () => {
   it('gives each commit up to the watermark an index in total order, and signs the tree', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     const b = await shop.append('note#b');
     const a = await shop.append('note#a');
     await shop.append('note#b', b);
@@ -38,7 +28,7 @@ describe('The archiver', () => {
   });
 
   it('signs nothing while nothing is new', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     expect(await shop.archiver().run()).to.deep.include({ checkpoint: undefined });
     await shop.append('note#a');
     shop.passes(PAST_WATERMARK_MS);
@@ -49,7 +39,7 @@ describe('The archiver', () => {
   });
 
   it('cuts a long log into segments of bounded length and size', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     for (let n = 0; n < 25; n++) await shop.append(`note#${n}`);
     shop.passes(PAST_WATERMARK_MS);
     const sizes: number[] = [];
@@ -63,7 +53,7 @@ describe('The archiver', () => {
   });
 
   it('puts a commit that shows up late into the next segment, and changes no index', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     await shop.append('note#a');
     const late = await shop.append('note#late');
     await shop.append('note#b');
@@ -80,7 +70,7 @@ describe('The archiver', () => {
   });
 
   it('finds a commit that shows up days later', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     await shop.append('note#late');
     shop.hides('note#late');
     const archiver = shop.archiver();
@@ -96,7 +86,7 @@ describe('The archiver', () => {
   });
 
   it('holds a stream back whose next commit is missing, archives all others, and goes on when it is there', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     const first = await shop.append('note#a');
     shop.passes(PAST_WATERMARK_MS);
     const archiver = shop.archiver();
@@ -117,7 +107,7 @@ describe('The archiver', () => {
   });
 
   it('does not archive what does not match its hash, or does not continue the archived chain', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     const [a, b] = [await shop.append('note#a'), await shop.append('note#b')];
     shop.passes(PAST_WATERMARK_MS);
     const archiver = shop.archiver();
@@ -136,7 +126,7 @@ describe('The archiver', () => {
   });
 
   it('makes its index again from the archive', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     for (let n = 0; n < 5; n++) await shop.append(`note#${n}`);
     shop.passes(PAST_WATERMARK_MS);
     const before = await shop.archiver({ maxSegmentCommits: 2 }).run();
@@ -147,7 +137,7 @@ describe('The archiver', () => {
   });
 
   it('refuses to go on with an archive that has less than before, or other segments', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     await shop.append('note#a');
     shop.passes(PAST_WATERMARK_MS);
     await shop.archiver().run();
@@ -163,8 +153,8 @@ describe('The archiver', () => {
   });
 
   it('does not sign what somebody else has written into the archive and is not in the log', async () => {
-    const shop = createShop();
-    const other = createShop();
+    const shop = createArchivedShop();
+    const other = createArchivedShop();
     for (const each of [shop, other]) {
       await each.append('note#a');
       each.passes(PAST_WATERMARK_MS);
@@ -178,7 +168,7 @@ describe('The archiver', () => {
   });
 
   it('does not continue checkpoints of another key', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     await shop.append('note#a');
     shop.passes(PAST_WATERMARK_MS);
     await shop.archiver().run();
@@ -188,12 +178,12 @@ describe('The archiver', () => {
   });
 
   it('does not let a manifest name a segment that is damaged', async () => {
-    const shop = createShop();
+    const shop = createArchivedShop();
     await shop.append('note#a');
     shop.passes(PAST_WATERMARK_MS);
     await shop.archiver().run();
     const segment = the([...shop.objects.keys()].find((name) => name.startsWith('segments/')));
-    const again = createShop();
+    const again = createArchivedShop();
     again.objects.set(segment, Buffer.from('x'));
     await again.append('note#a');
     again.passes(PAST_WATERMARK_MS);
@@ -234,7 +224,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Plays a history and checks after each step that what was archived and signed stays, and at the end that all is archived. */
 async function play(steps: readonly Step[], seed: number): Promise<void> {
   const random = randomFrom(seed);
-  const shop = createShop();
+  const shop = createArchivedShop();
   const ends = new Map<StreamId, Position>();
   let before: string[] = [];
   for (const each of steps) {
@@ -302,103 +292,6 @@ function randomFrom(seed: number): (limit: number) => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * limit);
   };
-}
-
-const { privateKey } = generateKeyPairSync('ed25519');
-
-/** A log with an archive, on a clock of its own. Commits can be hidden, as by an index that is behind. */
-function createShop() {
-  let now = 1_800_000_000_000;
-  const clock = () => now;
-  const log = createMemoryLog();
-  const store = createMemoryEventStore({ codec, log, clock, watermarkLagMs: LAG_MS });
-  const hidden = new Set<string>();
-  function storeWithout(id?: StreamId): ArchiverDeps['store'] {
-    const isShown = ({ stream, commitNo }: LogEntry) =>
-      !hidden.has(`${stream} ${commitNo}`) && !hidden.has(stream) && stream !== id;
-    return {
-      ...store,
-      async *stored(range) {
-        for await (const commit of store.stored(range)) if (isShown(entryOf(commit))) yield commit;
-      },
-      async *log(after, upTo) {
-        for await (const entry of store.log(after, upTo)) if (isShown(entry)) yield entry;
-      },
-    };
-  }
-  const objects = new Map<string, Buffer>();
-  const signed: string[] = [];
-  const signer = noteSigner('commerce-core/test', privateKey);
-  const recording = {
-    ...signer,
-    sign(text: string) {
-      signed.push(text);
-      return signer.sign(text);
-    },
-  };
-  const shop = {
-    log,
-    storeWithout,
-    objects,
-    signed,
-    data: emptyIndex(),
-    passes(ms: number) {
-      now += ms;
-    },
-    hides: (id: StreamId, commitNo?: number) => void hidden.add(commitNo === undefined ? id : `${id} ${commitNo}`),
-    shows(id: StreamId) {
-      for (const name of hidden) if (name === id || name.startsWith(`${id} `)) hidden.delete(name);
-    },
-    losesIndex() {
-      Object.assign(shop.data, emptyIndex());
-    },
-    async append(id: StreamId, after: Position = START): Promise<Position> {
-      const at = Math.max(hlcOf(now), after.at + 1);
-      const result = await store.append(id, after, { ...noteCommit(after, 'c', {}), at });
-      if (!result.appended) throw new Error('conflict');
-      return result.position;
-    },
-    archiver: (changes: Partial<ArchiverDeps> = {}, hook?: Hook) =>
-      createArchiver({
-        store: storeWithout(),
-        archive: createMemoryArchive(objects, hook),
-        index: createMemoryIndex(shop.data, hook),
-        signer: recording,
-        clock,
-        ...changes,
-      }),
-    /** The archived commits in the order of the manifests. */
-    async archived(): Promise<string[]> {
-      return (await shop.commits()).map(nameOf);
-    },
-    async commits(): Promise<StoredCommit[]> {
-      const archive = createMemoryArchive(objects);
-      const commits: StoredCommit[] = [];
-      for (let number = 1; ; number++) {
-        const manifest = await readManifest(archive, number);
-        if (!manifest) return commits;
-        const segment = await readSegment(archive, manifest);
-        expect(segment).to.deep.equal([...segment].sort((a, b) => compareLogEntries(entryOf(a), entryOf(b))));
-        expect(objects.has(segmentName(manifest))).to.equal(true);
-        commits.push(...segment);
-      }
-    },
-    /** The root of each size of the tree. */
-    async roots(): Promise<Map<number, Buffer>> {
-      const tree = growTree();
-      const roots = new Map([[0, tree.root()]]);
-      for (const commit of await shop.commits()) {
-        tree.append(commitLeafHash(commit));
-        roots.set(tree.size, tree.root());
-      }
-      return roots;
-    },
-  };
-  return shop;
-}
-
-function nameOf({ pk, sk }: Pick<StoredCommit, 'pk' | 'sk'>): string {
-  return `${pk} ${sk}`;
 }
 
 async function refused(work: Promise<unknown>, kind: new (...parts: never[]) => Error, message: RegExp): Promise<void> {

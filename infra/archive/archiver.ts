@@ -1,6 +1,6 @@
 // The archiver gives every commit of the log an index, writes it to the archive, and signs the tree of all of them.
 //
-// Several archivers may run at once, and each may stop at any instant: see docs/adr/0026-archive.md. What is signed follows from
+// Several archivers may run at once, and each may stop at any instant: see docs/adr/0027-archive.md. What is signed follows from
 // manifests alone, and a manifest is created once. So all archivers sign the same text for a tree of the same size.
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import { lastOf, valueAt } from '../../domain/kernel/collections.js';

@@ -6,7 +6,7 @@ import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { compareLogEntries, type EventStore, entryOf } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { hashOf } from '../event-store/codec.js';
-import { type OpenedCheckpoint, openCheckpoint } from './checkpoint.js';
+import { openCheckpoint } from './checkpoint.js';
 import { commitLeafHash } from './commit-leaf.js';
 import {
   ArchiveDamaged,
@@ -22,7 +22,7 @@ import {
   SEGMENTS,
   segmentName,
 } from './layout.js';
-import { type GrowingTree, growTree } from './merkle-tree.js';
+import { growTree } from './merkle-tree.js';
 import type { ArchiveIndex, ArchiveStore } from './port.js';
 import { InvalidNote, type NoteVerifier } from './signed-note.js';
 import { compareWithStore, isSameCommit } from './stored-commits.js';
@@ -83,10 +83,11 @@ export async function verifyArchive(
   const missing = new Map<string, StoredCommit>();
   const roots = new Map<number, Buffer>();
   const expected = expectedRoots(posted, log, report);
-  const total = (await index.head()).size;
+  const known = await index.head();
   let last: Manifest | undefined;
   let newest: ArchiveReport['newest'];
   let checkpoints = 0;
+  let lastIsUnsigned = false;
 
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
@@ -103,17 +104,19 @@ export async function verifyArchive(
     checkCommits(manifest, commits);
     await checkIndex(manifest, commits);
     await checkStore(last?.upTo ?? 0, manifest, commits);
-    const checkpoint = await checkpointAfter(number, tree);
-    if (checkpoint) {
-      checkpoints++;
-      newest = checkpoint;
-    }
+    // An archiver may be about to sign the last one. It signs before it goes on.
+    if (last && lastIsUnsigned) report({ where: checkpointName(last.number), problem: 'is missing' });
+    const note = await readCheckpoint(archive, number);
+    lastIsUnsigned = note === undefined;
+    const checkpoint = note === undefined ? undefined : checkpointIn(note, number);
+    if (checkpoint) checkpoints++;
+    newest = checkpoint ?? newest;
     last = manifest;
-    onProgress(tree.size, Math.max(total, tree.size));
+    onProgress(tree.size, Math.max(known.size, tree.size));
   }
 
   const segments = last?.number ?? 0;
-  await checkNothingBehind(segments, checkpoints);
+  await checkNothingBehind(segments);
   for (const [size, { where, root }] of expected) {
     if (size !== 0 && !roots.get(size)?.equals(root)) {
       const problem = size > tree.size ? `but the archive has ${tree.size}` : 'of another tree than the archive';
@@ -181,13 +184,12 @@ export async function verifyArchive(
     }
   }
 
-  async function checkpointAfter(number: number, { size, root }: GrowingTree): Promise<ArchiveReport['newest']> {
+  function checkpointIn(note: string, number: number): ArchiveReport['newest'] {
     const where = checkpointName(number);
-    const note = await readCheckpoint(archive, number);
-    if (note === undefined) return undefined;
+    const { size } = tree;
     try {
-      const opened: OpenedCheckpoint = openCheckpoint(note, log, witnesses);
-      if (opened.size === size && opened.root.equals(root())) {
+      const opened = openCheckpoint(note, log, witnesses);
+      if (opened.size === size && opened.root.equals(tree.root())) {
         const cosignedBy = opened.signatures.filter(({ at }) => at !== undefined).map(({ name }) => name);
         return { size, root: opened.root.toString('base64'), note, cosignedBy };
       }
@@ -199,18 +201,22 @@ export async function verifyArchive(
     return undefined;
   }
 
-  /** Manifests and checkpoints have the numbers from 1. Only the last segment may be without a checkpoint, for a moment. */
-  async function checkNothingBehind(segments: number, opened: number): Promise<void> {
-    let [manifests, notes] = [0, 0];
+  /** Nothing may be left of segments that were removed. Manifests that an archiver has added meanwhile follow each other. */
+  async function checkNothingBehind(segments: number): Promise<void> {
+    let next = segments + 1;
     for await (const name of archive.list(MANIFESTS)) {
-      manifests++;
-      if (numberIn(name) === segments + 1 && manifests === segments + 1) continue; // added meanwhile, or reported above
-      if (!(numberIn(name) <= segments))
-        report({ where: name, problem: `there is no manifest before it after ${segments}` });
+      if (numberIn(name) <= segments) continue;
+      if (numberIn(name) !== next) report({ where: name, problem: `there is no manifest ${next} before it` });
+      next = numberIn(name) + 1;
     }
-    for await (const name of archive.list(CHECKPOINTS)) if (numberIn(name) <= segments) notes++;
-    if (notes < segments - 1) report({ where: CHECKPOINTS, problem: `${segments - notes} checkpoints are missing` });
-    if (opened === 0 && segments > 1) report({ where: CHECKPOINTS, problem: 'none of them can be verified' });
+    for await (const name of archive.list(CHECKPOINTS)) {
+      if (numberIn(name) > segments && !(await archive.read(manifestName(numberIn(name)))))
+        report({ where: name, problem: 'its manifest is missing' });
+    }
+    if (known.segments > segments) {
+      const problem = `it was made from ${known.segments} segments, but ${segments} can be read`;
+      report({ where: 'the index', problem });
+    }
   }
 
   async function countAfter(at: Hlc): Promise<number> {

@@ -11,7 +11,7 @@ import { createHealth } from './reachable.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints } = all;
+    const { ownStore, archiveQueries: archive, readModels, seals, paymentService, paymentEndpoints } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -46,7 +46,7 @@ export const apiParts = {
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
+        ...readSide({ ...shared, states, quotes, store, archive, visibility, publishableKey }),
       ];
     });
   },

@@ -5,8 +5,8 @@ import { runAgenda } from '../../commands/agenda/agenda.js';
 import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
+import { runArchiver } from '../archive/run-archiver.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
-import { runArchiver } from './archive.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 

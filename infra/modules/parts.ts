@@ -28,9 +28,11 @@ import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
+import type { ArchiveQueries } from '../../read-api/audit/verification.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { Archiver } from '../archive/archiver.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
+import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
@@ -47,7 +49,6 @@ import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
-import type { ArchiveStatus } from './archive.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -169,6 +170,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Archives the log, asks the witnesses and posts the checkpoint. */
   archiver: Archiver;
   archiveStatus: ArchiveStatus;
+  archiveQueries: ArchiveQueries;
   /** Verifies the archive against the log, with another public key if one is given. */
   archiveVerification: (options: VerifyOptions, publicKey?: NoteVerifier) => Promise<ArchiveReport>;
   endpoints: readonly Endpoint[];

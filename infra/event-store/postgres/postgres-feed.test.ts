@@ -12,6 +12,7 @@ import { COMMIT_COLUMNS } from './postgres-events-table.js';
 import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from './postgres-feed.js';
 
 const codec = createCommitCodec(notes);
+const alarm = () => expect.fail('nobody has tampered with the log');
 
 describeWith('postgres', 'The change feed on Postgres', (engines) => {
   let url: string;
@@ -34,7 +35,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     warnings = [];
     stops = [];
     const warn = (_: object, message: string) => void warnings.push(message);
-    feed = createPostgresFeed({ pool, codec, log: { info: warn, warn, error: warn } });
+    feed = createPostgresFeed({ pool, codec, alarm, log: { info: warn, warn, error: warn } });
   });
   afterEach(() => Promise.all(stops.map((stop) => stop())));
 
@@ -176,7 +177,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
       messages.push(fields);
       if (messages.length === 3) abort.abort();
     };
-    const away = createPostgresFeed({ pool: nowhere, codec, log: { info: warn, warn, error: warn } });
+    const away = createPostgresFeed({ pool: nowhere, codec, alarm, log: { info: warn, warn, error: warn } });
     await away.run('waiting', async () => {}, abort.signal);
     expect(messages).to.have.length(3);
     expect(messages[0])

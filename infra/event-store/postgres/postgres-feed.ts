@@ -2,11 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Commit } from '../../../domain/kernel/commit.js';
-import type { ChangeFeed } from '../../../domain/kernel/feed.js';
+import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
 import { createTableOnce, onlyRow, statement } from '../../postgres.js';
 import type { CommitCodec } from '../codec.js';
 import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
+import { watchForTampering } from './postgres-tamper-watch.js';
 
 const BATCH_COMMITS = 1_000;
 /** A page with this many commits is full: the next page is read while it is handled. */
@@ -41,6 +42,7 @@ create table feed_checkpoints (
 export interface PostgresFeedOptions {
   pool: Pool;
   codec: CommitCodec;
+  alarm: TamperAlarm;
   log: Logger;
 }
 
@@ -65,7 +67,7 @@ export function createCheckpointsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL, 'read models');
 }
 
-export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): PostgresFeed {
+export function createPostgresFeed({ pool, codec, alarm, log }: PostgresFeedOptions): PostgresFeed {
   async function run(
     consumer: string,
     handle: (commits: readonly Commit[]) => Promise<void>,
@@ -73,6 +75,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
   ): Promise<void> {
     const bell = createBell(signal);
     const listening = listen(bell, signal);
+    const watching = watchForTampering({ pool, alarm, log }, signal);
     const retries = createPauses();
     while (!signal.aborted) {
       try {
@@ -83,7 +86,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
         await rest(retries.next(), signal);
       }
     }
-    await listening;
+    await Promise.all([listening, watching]);
   }
 
   /** Delivers page after page until the signal aborts. Throws on failure. */

@@ -31,11 +31,11 @@ export const postgresEventStoreParts = {
       return createPostgresSnapshotTexts(pool);
     }),
 
-  feed: ({ postgres: { pool }, codec, log }) =>
+  feed: ({ postgres: { pool }, codec, tamperAlarm: alarm, log }) =>
     lazy(async () => {
       await createEventsTable(pool);
       await createCheckpointsTable(pool);
-      return createPostgresFeed({ pool, codec, log });
+      return createPostgresFeed({ pool, codec, alarm, log });
     }),
 
   leases: ({ postgres: { pool } }) =>
