@@ -23,7 +23,7 @@ import { archived, createTestLog, exportOf, fileOf, randomOf, type TestStore } f
 import { the } from './the.js';
 
 const codec = createCommitCodec(notes);
-const COMMITS = 1_200;
+const COMMITS = 250;
 
 /** A store that shows all that is loaded, and its loader. */
 interface Place {
@@ -32,7 +32,7 @@ interface Place {
 }
 
 describeWith(['postgres', 'dynamodb', 'eventstoredb'], 'A log that moves', function (engines) {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let folder: string;
   const pools: Pool[] = [];
   let db: EventStoreDb;
