@@ -5,6 +5,7 @@ import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { InvalidEvent, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { createComparer, type Followed } from './comparer.js';
 import { createEvolution, type Draft, type Evolution, type Touches } from './evolution.js';
@@ -14,7 +15,10 @@ import {
   type DocumentStore,
   type DocumentWrite,
   type Held,
+  isSamePosition,
+  merged,
   positionFor,
+  positionOf,
   type StoredDocument,
   type StreamPosition,
   type SweepState,
@@ -64,6 +68,8 @@ export interface ProjectorDeps {
   clock: Clock;
   log: Logger;
   metrics?: ProjectionMetrics;
+  /** Physical names of the projections in the store. Positions forget all others. Without it they forget nothing. */
+  exists?: ReadonlySet<string> | undefined;
   /** Called with the new positions after positions have moved. */
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
 }
@@ -153,7 +159,7 @@ interface Follower extends Followed {
 }
 
 export function createProjector(deps: ProjectorDeps): Projector {
-  const { engine, projections, documents, store, clock, log, metrics, onAdvance } = deps;
+  const { engine, projections, documents, store, clock, log, metrics, exists, onAdvance } = deps;
   const followed = projections.map(
     (projection): Follower => ({
       name: physicalName(projection),
@@ -368,15 +374,11 @@ export function createProjector(deps: ProjectorDeps): Projector {
         });
       } else next.set(name, { commitNo: Math.max(place.commitNo, last) });
     }
-    const commitNo = Math.max(...[...next.values()].map((place) => place.commitNo));
-    const held = [...next].filter(([, place]) => place.error !== undefined || place.commitNo < commitNo);
-    const position: StreamPosition = {
-      of: [...next.keys()].sort(),
-      commitNo,
-      ...(held.length > 0 && { held: Object.fromEntries(held) }),
-    };
-    const isSame = stored && JSON.stringify(inOrder(stored)) === JSON.stringify(inOrder(position));
-    return isSame || (!stored && commitNo === 0 && held.length === 0) ? undefined : position;
+    const gone = exists && stored?.of.filter((name) => !exists.has(name));
+    const own: StreamPosition = { ...positionOf(next), ...(gone && gone.length > 0 && { gone }) };
+    const position = merged(stored, own);
+    const isNothing = !stored && position.commitNo === 0 && !position.held;
+    return isNothing || isSamePosition(stored, position) ? undefined : { ...position, ...defined({ gone: own.gone }) };
   }
 
   /** All documents and positions are saved. */
@@ -574,17 +576,6 @@ function byTable(documents: readonly StoredDocument[]): Map<string, Map<string, 
 
 function isBehind(poison: Poison | undefined, commitNo: number): boolean {
   return poison !== undefined && poison.commitNo <= commitNo;
-}
-
-/** With sorted names, because a store may return them in any order. */
-function inOrder({ of, commitNo, held = {} }: StreamPosition) {
-  const places = Object.entries(held).map(([name, { commitNo: reached, error, since }]) => [
-    name,
-    reached,
-    error,
-    since,
-  ]);
-  return [of, commitNo, places.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))];
 }
 
 function contention(engine: string, streams: number): Unavailable {
