@@ -10,7 +10,7 @@ import type { ProductPageQueries } from '../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../projections/models/product-search.js';
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
-import type { Visibility } from '../projections/visibility.js';
+import type { ReadModel } from '../projections/visibility.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -55,14 +55,13 @@ export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
 
 export interface ReadSideDeps extends StreamQueryDeps {
   queries: {
-    catalogue: CatalogueQueries;
-    productPage: ProductPageQueries;
-    productSearch: ProductSearchQueries;
-    orders: OrderQueries;
-    workLists: WorkLists;
-    stock: StockQueries;
+    catalogue: ReadModel<CatalogueQueries>;
+    productPage: ReadModel<ProductPageQueries>;
+    productSearch: ReadModel<ProductSearchQueries>;
+    orders: ReadModel<OrderQueries>;
+    workLists: ReadModel<WorkLists>;
+    stock: ReadModel<StockQueries>;
   };
-  visibility: Record<Exclude<keyof ReadSideDeps['queries'], 'workLists'>, Visibility>;
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
   emailKeyOf: EmailKeyOf;
@@ -71,21 +70,13 @@ export interface ReadSideDeps extends StreamQueryDeps {
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, personal, emailKeyOf, publishableKey } = deps;
-  const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
-    return { queries: queries[name], visibility: visibility[name] };
-  };
+  const { queries, settings, store, personal, emailKeyOf, publishableKey } = deps;
   return [
     ...streamQueries(deps),
-    ...productQueries({
-      catalogue: model('catalogue'),
-      productPage: model('productPage'),
-      productSearch: model('productSearch'),
-      currencyOf: settings.currencyOf,
-    }),
-    ...orderQueries({ ...model('orders'), personal, emailKeyOf }),
-    ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
-    stockQuery(model('stock')),
+    ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
+    ...orderQueries({ ...queries, personal, emailKeyOf }),
+    ...workListQueries(queries),
+    stockQuery(queries),
     stockMovementsQuery({ store }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];

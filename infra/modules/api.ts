@@ -11,7 +11,7 @@ import { createHealth } from './reachable.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints } = all;
+    const { ownStore, seals, paymentService, paymentEndpoints } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -31,14 +31,12 @@ export const apiParts = {
     return lazy(() => {
       const { runner: states, personal, queries } = parts;
       const { store, ownCommits } = ownStore;
-      const { visibility } = readModels;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
       const pricing = createPricing(parts);
       const { quotes } = pricing;
       const views = createViews({ states, quotes, personal, store, upTo: ownCommits.upTo });
       const currentCarts = createCurrentCartReader({
-        queries: queries.currentCarts,
-        visibility: visibility.currentCarts,
+        currentCarts: queries.currentCarts,
         states,
       });
       const shared = { ...parts, currentCarts, savedMethods, views };
@@ -46,7 +44,7 @@ export const apiParts = {
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
+        ...readSide({ ...shared, states, quotes, store, publishableKey }),
       ];
     });
   },

@@ -29,7 +29,7 @@ describe('The background of a shop', () => {
       ['eventStore', { watermark: async () => 0 }],
       ['config', { comparePerSecond: 50 }],
       ['projectorHosts', hosts],
-      ['queries', { agenda: { due: async () => [] } }],
+      ['queries', { agenda: { current: async () => ({ due: async () => [] }) } }],
       ['agendaHandlersOf', () => ({})],
       ['clock', Date.now],
       ['log', { info() {}, warn() {}, error() {} }],

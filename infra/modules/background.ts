@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
 import { Deposed } from '../../domain/kernel/errors.js';
-import type { AgendaItem } from '../../domain/processes/agenda.js';
+import type { Agenda, AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
 import { leaseOf } from './leadership.js';
@@ -45,7 +45,11 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     });
     hosts.add(host);
     try {
-      await Promise.all([host.done, runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading)]);
+      const due: Agenda['due'] = async (before, limit) => (await agenda.current()).due(before, limit);
+      await Promise.all([
+        host.done,
+        runAgenda({ agenda: { due }, handlers: handlersOf(fence), clock, onError }, leading),
+      ]);
     } finally {
       hosts.delete(host);
     }

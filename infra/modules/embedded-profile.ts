@@ -1,6 +1,4 @@
 // The `embedded` profile: every port uses the Postgres of the shop.
-import { productPage } from '../../projections/models/product-page.js';
-import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -58,16 +56,16 @@ export const embeddedParts = {
       return { relational: sink, documents: sink, search: sink, cache: sink };
     }),
 
-  queries: ({ postgres: { pool } }) =>
+  queriesOf: ({ postgres: { pool } }) =>
     lazy(() => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createPostgresCatalogue(pool),
-      productSearch: createPostgresProductSearch(pool),
-      productPage: productPageQueries(postgresTable(pool, productPage)),
+      orders: (build) => createPostgresOrders(pool, build),
+      workLists: (build) => createPostgresWorkLists(pool, build),
+      stock: (build) => stockQueries(postgresTable(pool, build)),
+      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+      agenda: (build) => createPostgresAgenda(pool, build),
+      catalogue: (build) => createPostgresCatalogue(pool, build),
+      productSearch: (build) => createPostgresProductSearch(pool, build),
+      productPage: (build) => productPageQueries(postgresTable(pool, build)),
     })),
 } satisfies Recipes<ProfileParts>;
 

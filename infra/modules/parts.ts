@@ -26,8 +26,16 @@ import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
-import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
+import type { agenda } from '../../projections/models/agenda.js';
+import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
+import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import type { OrderQueries, orders } from '../../projections/models/orders.js';
+import type { ProductPageQueries, productPage } from '../../projections/models/product-page.js';
+import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
+import type { StockQueries, stock } from '../../projections/models/stock.js';
+import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { CountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
@@ -52,7 +60,22 @@ import type { ReadModels, Sinks } from './read-models.js';
 /** Resolves once the engine answers. Until then the person who started the program sees messages. */
 export type UntilReachable = (engine: Engine) => Promise<void>;
 
-export type Queries = ReadSideDeps['queries'] & { currentCarts: CurrentCartQueries; agenda: Agenda };
+export type Queries = ReadSideDeps['queries'] & {
+  currentCarts: ReadModel<CurrentCartQueries>;
+  agenda: ReadModel<Agenda>;
+};
+
+/** The query adapter of each read model on one of its builds. */
+export interface QueriesOf {
+  orders(build: typeof orders): OrderQueries;
+  workLists(build: typeof orders): WorkLists;
+  stock(build: typeof stock): StockQueries;
+  currentCarts(build: typeof currentCarts): CurrentCartQueries;
+  agenda(build: typeof agenda): Agenda;
+  catalogue(build: typeof catalogue): CatalogueQueries;
+  productSearch(build: typeof productSearch): ProductSearchQueries;
+  productPage(build: typeof productPage): ProductPageQueries;
+}
 
 export interface PostgresServer {
   pool: Pool;
@@ -98,7 +121,7 @@ export interface ProfileParts {
   /** The sinks by kind of store. */
   sinks: Sinks;
   /** The query adapters of each read model in the stores of the profile. */
-  queries: Queries;
+  queriesOf: QueriesOf;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
@@ -134,6 +157,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   personal: PersonalData;
   tokens: Tokens;
   readModels: ReadModels;
+  queries: Queries;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
   /** Whether the read models show everything that was in the log at the start. */

@@ -9,6 +9,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import { readModelOf } from '../../projections/served.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -119,6 +120,18 @@ export const shopParts = {
         clock,
       });
     }),
+
+  queries: ({ readModels: { served }, queriesOf }) =>
+    lazy(() => ({
+      orders: readModelOf(served.orders, queriesOf.orders),
+      workLists: readModelOf(served.orders, queriesOf.workLists),
+      stock: readModelOf(served.stock, queriesOf.stock),
+      currentCarts: readModelOf(served.currentCarts, queriesOf.currentCarts),
+      agenda: readModelOf(served.agenda, queriesOf.agenda),
+      catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
+      productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
+      productPage: readModelOf(served.productPage, queriesOf.productPage),
+    })),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
     lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) })),

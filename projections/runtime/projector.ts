@@ -69,7 +69,9 @@ export interface ProjectorDeps {
   log: Logger;
   metrics?: ProjectionMetrics;
   /** Physical names of the projections in the store. Positions forget all others. Without it they forget nothing. */
-  exists?: ReadonlySet<string> | undefined;
+  exists?: ReadonlySet<string>;
+  /** By physical name: a rebuild has applied everything up to this time, so that the sweep need not begin earlier. */
+  builtTo?: ReadonlyMap<string, Hlc>;
   /** Called with the new positions after positions have moved. */
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
 }
@@ -88,9 +90,11 @@ export interface Quarantine {
   since: string;
 }
 
+/** Of one build. */
 export interface ProjectionStatus {
   name: string;
   version: number;
+  build: number;
   /** Commit time up to which a sweep has compared the whole log. */
   sweptTo: Hlc;
   /**
@@ -159,7 +163,7 @@ interface Follower extends Followed {
 }
 
 export function createProjector(deps: ProjectorDeps): Projector {
-  const { engine, projections, documents, store, clock, log, metrics, exists, onAdvance } = deps;
+  const { engine, projections, documents, store, clock, log, metrics, exists, builtTo, onAdvance } = deps;
   const followed = projections.map(
     (projection): Follower => ({
       name: physicalName(projection),
@@ -476,6 +480,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     return followed.map(({ name, projection }) => ({
       name: projection.name,
       version: projection.version,
+      build: projection.build ?? 1,
       sweptTo,
       lag: valueAt(lags, name),
       quarantine: quarantine.flatMap(({ projection: stuck, ...rest }) => (stuck === name ? [rest] : [])),
@@ -513,9 +518,12 @@ export function createProjector(deps: ProjectorDeps): Projector {
     if (stored && names.every((name) => stored.of.includes(name))) return stored;
     if (!stored)
       return { of: names, lineage: await documents.lineage(), sweptTo: 0, comparedTo: 0, comparedAt: clock() };
-    // Another program has stored it, and did not know some of these projections.
+    // It was stored by a process that did not know some of these projections.
+    const added = names.filter((name) => !stored.of.includes(name)).map((name) => builtTo?.get(name) ?? 0);
+    const sweptTo = Math.min(stored.sweptTo, ...added);
+    if (sweptTo > 0) return { ...stored, of: names, sweptTo };
     const doubtedFrom = stored.doubtedFrom ?? stored.sweptTo;
-    return { ...stored, of: names, lineage: '', sweptTo: 0, doubtedFrom };
+    return { ...stored, of: names, lineage: '', sweptTo, doubtedFrom };
   }
 
   async function saveSweepState(state: SweepState): Promise<void> {
