@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClosedFolder } from '../infra/engines/errors.js';
+import { REBUILD_FOLDER } from '../infra/rebuild/file-spill.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
@@ -27,7 +28,7 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
     const isOurs = inner?.includes(POSTGRES_LOG) || names.some((other) => KEY_FILE.test(other));
     for (const entry of inner ?? [])
       entries[isOurs && POSTGRES_ENTRY.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
-    if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
+    if (!inner) entries[KEY_FILE.test(name) || (isOurs && name === REBUILD_FOLDER) ? 'own' : 'foreign'].push(name);
   }
   return entries;
 }

@@ -25,6 +25,7 @@ describe('The background of a shop', () => {
       ['leases', { look: async () => undefined, take: async () => 1, beat: async () => true, release: async () => {} }],
       ['leadership', createLeadership(registry)],
       ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
+      ['rebuilds', { attend: async () => {} }],
       ['readModels', { projectors: [projector] }],
       ['eventStore', { watermark: async () => 0 }],
       ['config', { comparePerSecond: 50 }],

@@ -22,6 +22,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
   const handlersOf = await shop.get('agendaHandlersOf');
+  const rebuilds = await shop.get('rebuilds');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const onError = (item: AgendaItem | undefined, error: unknown) =>
@@ -48,6 +49,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
       const due: Agenda['due'] = async (before, limit) => (await agenda.current()).due(before, limit);
       await Promise.all([
         host.done,
+        rebuilds.attend(leading),
         runAgenda({ agenda: { due }, handlers: handlersOf(fence), clock, onError }, leading),
       ]);
     } finally {

@@ -34,6 +34,7 @@ import type { ProductPageQueries, productPage } from '../../projections/models/p
 import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
 import type { StockQueries, stock } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
+import type { Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { ReadModel } from '../../projections/visibility.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
@@ -158,6 +159,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   tokens: Tokens;
   readModels: ReadModels;
   queries: Queries;
+  rebuilds: Rebuilds;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
   /** Whether the read models show everything that was in the log at the start. */

@@ -70,6 +70,9 @@ export interface OpenStore {
   builds: BuildList;
   projector: Projector;
   models: OpenModel[];
+  engine: string;
+  /** The definitions. */
+  projections: readonly Projection<never, never>[];
 }
 
 export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promise<ReadModels> {
@@ -110,7 +113,7 @@ async function openStore(
     for (const { served } of models) served.advanced();
   };
   const projector = followBuilds({ ...deps, engine: sink.engine, documents, builds, fed, onAdvance });
-  return { documents, builds, projector, models };
+  return { engine: sink.engine, projections, documents, builds, projector, models };
 }
 
 async function behindIn({ documents, projector, models }: OpenStore, end: Hlc, newest: SeenCommits): Promise<string[]> {

@@ -1,4 +1,6 @@
 // The parts that all profiles share: command path, identity, read models and projectors.
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
@@ -9,6 +11,8 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
+import { createThrottle, DEFAULT_SHARE } from '../../projections/rebuild/throttle.js';
 import { readModelOf } from '../../projections/served.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
@@ -21,6 +25,8 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
+import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
 import { constant, lazy, type Parts, type Recipes } from './parts.js';
@@ -132,6 +138,21 @@ export const shopParts = {
       productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
       productPage: readModelOf(served.productPage, queriesOf.productPage),
     })),
+
+  rebuilds: ({ readModels: { stores }, eventStore: store, codec, config: { dataDir }, clock, log }) =>
+    lazy(() =>
+      createRebuilds({
+        stores,
+        store,
+        decode: codec.decode,
+        spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
+        runner: runnerOfThisProcess(),
+        hasEnded,
+        clock,
+        log,
+        rest: createThrottle(DEFAULT_SHARE, delay),
+      }),
+    ),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
     lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) })),

@@ -51,27 +51,27 @@ export interface BuildListDeps {
   /** The definitions, without builds. */
   projections: readonly Projection<never, never>[];
   documents: Pick<DocumentStore, 'builds' | 'setBuilds' | 'sweepState'>;
-  /** Monotonic, in ms. */
-  monotonic?: () => number;
+  /** Time after which this process looks at the list again, in ms. */
+  lookEveryMs?: number;
 }
 
 export function createBuildList({
   engine,
   projections,
   documents,
-  monotonic = () => performance.now(),
+  lookEveryMs = LOOK_EVERY_MS,
 }: BuildListDeps): BuildList {
   let known: { state: BuildsState; at: number } | undefined;
   let looking: Promise<BuildsState> | undefined;
   let fed: { text: string; value: Fed } | undefined;
 
   function remember(state: BuildsState): BuildsState {
-    known = { state, at: monotonic() };
+    known = { state, at: performance.now() };
     return state;
   }
 
   async function recent(): Promise<BuildsState> {
-    if (known && monotonic() - known.at < LOOK_EVERY_MS) return known.state;
+    if (known && performance.now() - known.at < lookEveryMs) return known.state;
     looking ??= read().finally(() => {
       looking = undefined;
     });

@@ -13,10 +13,11 @@ export interface Build {
 }
 
 /**
- * `waiting`: nobody has begun it. `loading`: the log is folded into a table that nobody else knows. `joining`: its positions are
- * written beside those of the other projections. `following`: projectors feed it. `checking`: it is compared with the log.
+ * `waiting`: nobody has begun it. `reading`: the log is read in parallel segments, and its events are sorted by document.
+ * `loading`: the documents are folded and written in bulk. `joining`: its positions are written, and what has happened since is
+ * applied. `following`: the projectors feed it. `checking`: documents are compared with the log.
  */
-export const PHASES = ['waiting', 'loading', 'joining', 'following', 'checking'] as const;
+export const PHASES = ['waiting', 'reading', 'loading', 'joining', 'following', 'checking'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A build that is not finished. */
@@ -33,10 +34,12 @@ export interface NextBuild extends Build {
   total: number;
   done: number;
   perSecond: number;
-  /** The slices of documents that are written, of `slices`, and how many documents that are. */
+  /** The documents are divided into slices: their number, those that are written, and how many documents these have. */
   slices: number;
   written: number[];
   documents: number;
+  /** Positions are written, and commits are applied, up to here. */
+  joinedTo: Hlc;
   /** Who works on it, and when it last said so. */
   runner?: { id: string; aliveAt: number };
   /** What it waits for, such as a store that is away. */
@@ -138,6 +141,7 @@ export function begun(
     slices: 0,
     written: [],
     documents: 0,
+    joinedTo: 0,
   };
   const { failure: _, ...rest } = builds;
   return { ...rest, next, last: next.build };

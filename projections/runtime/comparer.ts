@@ -6,7 +6,14 @@ import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Draft, Evolution, Touches } from './evolution.js';
-import { type DocumentStore, type DocumentWrite, type Loaded, positionFor, type StoredDocument } from './sink.js';
+import {
+  type DocumentId,
+  type DocumentStore,
+  type DocumentWrite,
+  type Loaded,
+  positionFor,
+  type StoredDocument,
+} from './sink.js';
 
 /** Documents that are folded and compared at once. */
 const DOCUMENTS_AT_ONCE = 500;
@@ -15,9 +22,22 @@ const DOCUMENTS_AT_ONCE = 500;
 const MAX_NAMED_DOCUMENTS = 10;
 
 export interface Comparer {
-  /** Returns the number of documents. */
+  /** Repairs the documents that differ. Returns the number of documents. */
   compare(streams: readonly StreamId[]): Promise<number>;
+  /** The documents that differ, which stay as they are. Beside writers a document may differ for a moment. */
+  differences(streams: readonly StreamId[]): Promise<DocumentId[]>;
 }
+
+/** What a comparison of some documents of a projection has found. */
+interface Findings {
+  name: string;
+  keys: readonly string[];
+  wrong: readonly string[];
+  drafts: ReadonlyMap<string, Draft>;
+  stored: ReadonlyMap<string, StoredDocument>;
+  session: unknown;
+}
+type OnFindings = (findings: Findings) => Promise<void>;
 
 export interface Followed {
   /** Physical name of the projection. */
@@ -37,23 +57,38 @@ export interface ComparerDeps {
 type Done = Map<string, Set<StreamId>>;
 
 export function createComparer({ documents, store, log, metrics, followersOf }: ComparerDeps): Comparer {
-  async function compare(streams: readonly StreamId[]): Promise<number> {
+  const compare = (streams: readonly StreamId[]) => compareAll(streams, repair);
+
+  async function differences(streams: readonly StreamId[]): Promise<DocumentId[]> {
+    const found: DocumentId[] = [];
+    await compareAll(streams, async ({ name, wrong }) => {
+      found.push(...wrong.map((key) => ({ table: name, key })));
+    });
+    return found;
+  }
+
+  async function compareAll(streams: readonly StreamId[], onFindings: OnFindings): Promise<number> {
     const done = new Map<string, Done>();
     for (const stream of streams) {
       for (const follower of followersOf(stream)) {
         const mine = done.get(follower.name) ?? new Map();
         done.set(follower.name, mine);
-        await compareStream(stream, follower, mine);
+        await compareStream(stream, follower, mine, onFindings);
       }
     }
     return [...done.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Compares the documents that the stream touches, some at a time, without those that are done. */
-  async function compareStream(stream: StreamId, follower: Followed, done: Done): Promise<void> {
+  async function compareStream(
+    stream: StreamId,
+    follower: Followed,
+    done: Done,
+    onFindings: OnFindings,
+  ): Promise<void> {
     let keys = new Set<string>();
     const flush = async () => {
-      if (keys.size > 0) await compareSome(stream, follower, [...keys], done);
+      if (keys.size > 0) await onFindings(await compareSome(stream, follower, [...keys], done));
       keys = new Set();
     };
     for await (const { touches } of history(stream, follower, Number.POSITIVE_INFINITY)) {
@@ -63,7 +98,12 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     await flush();
   }
 
-  async function compareSome(stream: StreamId, follower: Followed, keys: readonly string[], done: Done): Promise<void> {
+  async function compareSome(
+    stream: StreamId,
+    follower: Followed,
+    keys: readonly string[],
+    done: Done,
+  ): Promise<Findings> {
     const { name } = follower;
     const ids = keys.map((key) => ({ table: name, key }));
     const feeds = feedsOf(stream, keys, await documents.load(ids, []));
@@ -78,10 +118,14 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
       for (const key of fed) done.set(key, (done.get(key) ?? new Set()).add(feed));
     }
     const wrong = keys.filter((key) => !isSame(drafts.get(key), stored.get(key)));
+    return { name, keys, wrong, drafts, stored, session: found.session };
+  }
+
+  async function repair({ name, keys, wrong, drafts, stored, session }: Findings): Promise<void> {
     const outcomes = await documents.save(
       wrong.map((key) => writeOf(name, key, drafts.get(key), stored.get(key))),
       new Map(),
-      found.session,
+      session,
     );
     // Another worker has written the others meanwhile.
     const repaired = pairs(wrong, outcomes).flatMap(([key, { saved }]) => (saved ? [key] : []));
@@ -129,7 +173,7 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     }
   }
 
-  return { compare };
+  return { compare, differences };
 }
 
 /** The streams that feed the documents, with the keys of those. */
