@@ -109,15 +109,19 @@ describe('A rebuild', () => {
     it('while another one of the same projection is in progress', async () => {
       const world = await createWorld();
       await world.write('note#a', 'x');
-      const first = world.rebuild();
-      await world.until(async () => (await world.report()).builds.some(({ runner }) => runner !== undefined));
-      const second = await world.rebuild().catch((error: unknown) => error);
-      expect(isProblem(second, 'conflict') && second.message).to.match(/^A rebuild of texts is in progress in runner/);
-      const asked = await world.rebuilds.request('texts').catch((error: unknown) => error);
-      expect(isProblem(asked, 'conflict')).to.equal(true);
-      const back = await world.rebuilds.rollback('texts').catch((error: unknown) => error);
-      expect(isProblem(back, 'conflict')).to.equal(true);
-      await first;
+      const tried: Promise<unknown>[] = [];
+      await world.rebuild({}, () => {
+        if (tried.length > 0) return;
+        for (const attempt of [
+          world.rebuild(),
+          world.rebuilds.request('texts'),
+          world.rebuilds.rollback('texts'),
+        ])
+          tried.push(attempt.catch((error: unknown) => error));
+      });
+      for (const error of await Promise.all(tried)) {
+        expect(isProblem(error, 'conflict') && error.message).to.match(/^A rebuild of texts is in progress in runner/);
+      }
     });
 
     it('for a projection that does not exist, and says which do', async () => {
@@ -184,7 +188,7 @@ describe('A rebuild', () => {
     const waits: (string | undefined)[] = [];
     let calls = 0;
     world.onCall = () => {
-      if (++calls % 3 === 0) throw new Unavailable('Memory', 'the disk is full');
+      if (++calls % 3 === 0 && calls < 60) throw new Unavailable('Memory', 'the disk is full');
     };
     await world.rebuild({}, ({ waitsFor }) => waits.push(waitsFor));
     world.onCall = () => {};
