@@ -10,6 +10,7 @@ import type { ProductPageQueries } from '../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../projections/models/product-search.js';
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
+import type { Rebuilds } from '../projections/rebuild/rebuilds.js';
 import type { ReadModel } from '../projections/visibility.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
@@ -19,6 +20,7 @@ import { orderQueries } from './queries/orders.js';
 import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
 import { paymentQuery } from './queries/payments.js';
 import { type ProductQueryDeps, productQueries } from './queries/products.js';
+import { projectionEndpoints } from './queries/projections.js';
 import { returnQuery } from './queries/returns.js';
 import { shipmentQuery } from './queries/shipments.js';
 import { shopQuery } from './queries/shop.js';
@@ -65,6 +67,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
   emailKeyOf: EmailKeyOf;
+  rebuilds: Rebuilds;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
@@ -76,6 +79,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
     ...orderQueries({ ...queries, personal, emailKeyOf }),
     ...workListQueries(queries),
+    ...projectionEndpoints(deps),
     stockQuery(queries),
     stockMovementsQuery({ store }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),

@@ -15,6 +15,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
       (await import('./import-shop.js')).openImportShop(options),
     ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
+  rebuild: async () => (await import('./commands/rebuild.js')).rebuildCommand(),
+  rollback: async () => (await import('./commands/rebuild.js')).rollbackCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   staff: async () => (await import('./commands/staff.js')).staffCommand(),

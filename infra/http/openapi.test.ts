@@ -63,8 +63,8 @@ const VERBS = {
   get: ['Get', 'List', 'Search'],
   post: [
     ...['Add', 'Adjust', 'Apply', 'Approve', 'Authenticate', 'Cancel', 'Check', 'Collect', 'Create', 'Decline'],
-    ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Refresh', 'Refund'],
-    ...['Request', 'Resume', 'Save', 'Transfer', 'Unpublish'],
+    ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Rebuild', 'Refresh'],
+    ...['Refund', 'Request', 'Resume', 'Roll', 'Save', 'Transfer', 'Unpublish'],
   ],
   put: ['Create', 'Set'],
   patch: ['Change', 'Update'],

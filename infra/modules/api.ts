@@ -27,6 +27,7 @@ export const apiParts = {
       'settlement',
       'payments',
       'queries',
+      'rebuilds',
     ]);
     return lazy(() => {
       const { runner: states, personal, queries } = parts;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Hlc, hlcOf } from '../../domain/kernel/clock.js';
+import { hlcOf } from '../../domain/kernel/clock.js';
 import { START } from '../../domain/kernel/commit.js';
 import { isProblem, Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -21,8 +21,8 @@ import type { Projection } from '../runtime/projection.js';
 import type { Projector } from '../runtime/projector.js';
 import type { DocumentStore } from '../runtime/sink.js';
 import { createServed } from '../served.js';
-import { createRebuilds, type RebuildOptions } from './rebuilds.js';
 import { RebuildFailed } from './rebuild.js';
+import { createRebuilds, type RebuildOptions } from './rebuilds.js';
 import type { Spill } from './spill.js';
 
 const STREAMS = ['note#a', 'note#b', 'note#c', 'note#d'] as const;
@@ -112,11 +112,7 @@ describe('A rebuild', () => {
       const tried: Promise<unknown>[] = [];
       await world.rebuild({}, () => {
         if (tried.length > 0) return;
-        for (const attempt of [
-          world.rebuild(),
-          world.rebuilds.request('texts'),
-          world.rebuilds.rollback('texts'),
-        ])
+        for (const attempt of [world.rebuild(), world.rebuilds.request('texts'), world.rebuilds.rollback('texts')])
           tried.push(attempt.catch((error: unknown) => error));
       });
       for (const error of await Promise.all(tried)) {
@@ -187,10 +183,12 @@ describe('A rebuild', () => {
     await world.feed();
     const waits: (string | undefined)[] = [];
     let calls = 0;
-    world.onCall = () => {
-      if (++calls % 3 === 0 && calls < 60) throw new Unavailable('Memory', 'the disk is full');
-    };
-    await world.rebuild({}, ({ waitsFor }) => waits.push(waitsFor));
+    await world.rebuild({}, ({ waitsFor }) => {
+      waits.push(waitsFor);
+      world.onCall = () => {
+        if (++calls % 3 === 0 && calls < 60) throw new Unavailable('Memory', 'the disk is full');
+      };
+    });
     world.onCall = () => {};
     expect(waits).to.include('Memory: the disk is full');
     expect(await world.shown()).to.deep.equal(world.expected());
@@ -338,6 +336,7 @@ async function openWorld(
   const texts = textsOf(definition);
   const projections = [texts, sizes];
   const clean = await sink.open(projections);
+  const runner = `runner:${randomBytes(3).toString('hex')}`;
   let isDead = false;
 
   async function call<T>(work: () => Promise<T>): Promise<T> {
@@ -382,8 +381,8 @@ async function openWorld(
     store: log,
     decode: codec.decode,
     spillOf: (table): Spill => through(createFileSpill(join(folder, 'rebuild', table))),
-    runner: `runner:${randomBytes(3).toString('hex')}`,
-    hasEnded: () => isRestarted,
+    runner,
+    hasEnded: (by) => !by.startsWith(runner),
     clock: () => clock.now,
     log: silent,
     rest: async () => {},
@@ -392,8 +391,6 @@ async function openWorld(
       await world.atPause();
     },
   });
-  const ends = new Map<StreamId, { commitNo: number; version: number; hash: string; at: Hlc }>();
-  let isRestarted = false;
 
   const world = {
     clock,
@@ -456,10 +453,11 @@ async function openWorld(
       return Object.fromEntries(found.map(({ key, document }) => [key, (document as TextDocument | null)?.versions]));
     },
     expected: () =>
-      Object.fromEntries(['x', 'y', 'z', 'poison'].flatMap((key) => (shared.expected.has(key) ? [[key, shared.expected.get(key)]] : []))),
-    /** Another process with this definition; this one has ended. */
+      Object.fromEntries(
+        ['x', 'y', 'z', 'poison'].flatMap((key) => (shared.expected.has(key) ? [[key, shared.expected.get(key)]] : [])),
+      ),
+    /** Another process with this definition. */
     async restart(next: Definition, more: Faults = {}) {
-      isRestarted = true;
       return openWorld(shared, next, more);
     },
   };
@@ -467,7 +465,6 @@ async function openWorld(
     const { failure, previous } = await live.of('texts');
     return failure !== undefined || previous?.version === texts.version;
   }
-  void ends;
   return world;
 }
 

@@ -283,7 +283,10 @@ export async function finishBuild(
     let entries = 0;
     let some: StreamId[] = [];
     const compareSome = async () => {
-      const found = await differing(() => comparer.differences(some), () => pause(LOOK_AGAIN_MS, stop));
+      const found = await differing(
+        () => comparer.differences(some),
+        () => pause(LOOK_AGAIN_MS, stop),
+      );
       if (found[0]) throw new Error(`${found.length} documents differ from the log, such as ${found[0].key}`);
       some = [];
     };
@@ -300,11 +303,11 @@ export async function finishBuild(
   async function run(): Promise<void> {
     if (next.phase === 'waiting') await enter('reading');
     if (next.phase === 'reading') {
-      await read();
+      await patiently(read);
       await enter('loading');
     }
     if (next.phase === 'loading') {
-      await load();
+      await patiently(load);
       await enter('joining');
     }
     if (next.phase === 'joining') {

@@ -34,7 +34,8 @@ export interface RebuildStore extends Pick<RebuildDeps, 'engine' | 'documents' |
   projector: Projector;
 }
 
-export interface RebuildsDeps extends Pick<RebuildDeps, 'decode' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause'> {
+export interface RebuildsDeps
+  extends Pick<RebuildDeps, 'decode' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause'> {
   stores: readonly RebuildStore[];
   /** This process, as a runner of rebuilds: unique, also among processes that have ended. */
   runner: string;
