@@ -12,8 +12,7 @@ import type { NewDocument } from '../runtime/sink.js';
 import type { Spill, SpillPlan } from './spill.js';
 
 /** Commits of one segment, and of one slice of documents. Those at work are in memory. */
-const SEGMENT_COMMITS = 5_000;
-const SLICE_COMMITS = 20_000;
+export const LOAD_SIZES = { segment: 5_000, slice: 20_000 };
 
 /** Commits or documents that are processed without a break, so that the process can do other work. */
 const COMMITS_AT_ONCE = 50;
@@ -41,17 +40,18 @@ export interface LoadDeps {
   spill: Spill;
   /** Called with the time that a piece of work took, in ms. */
   rest(ms: number): Promise<void>;
+  sizes: typeof LOAD_SIZES;
 }
 
 /** Divides the log up to this time. Entries of one time are in one segment. */
-export async function planLoad({ projection, store }: LoadDeps, upTo: Hlc): Promise<SpillPlan> {
+export async function planLoad({ projection, store, sizes }: LoadDeps, upTo: Hlc): Promise<SpillPlan> {
   const segments: Hlc[] = [];
   let commits = 0;
   let inSegment = 0;
   let last: Hlc = 0;
   for await (const { stream, at } of store.log(0, upTo)) {
     if (!projection.categories.includes(categoryOf(stream))) continue;
-    if (inSegment >= SEGMENT_COMMITS && at > last) {
+    if (inSegment >= sizes.segment && at > last) {
       segments.push(last);
       inSegment = 0;
     }
@@ -59,7 +59,7 @@ export async function planLoad({ projection, store }: LoadDeps, upTo: Hlc): Prom
     commits++;
     last = at;
   }
-  return { segments: [...segments, upTo], slices: Math.ceil(commits / SLICE_COMMITS) || 1, commits };
+  return { segments: [...segments, upTo], slices: Math.ceil(commits / sizes.slice) || 1, commits };
 }
 
 /** Puts the events of one segment aside. `onCommits` is called with the number of commits, now and then. */

@@ -386,6 +386,7 @@ async function openWorld(
     clock: () => clock.now,
     log: silent,
     rest: async () => {},
+    sizes: { segment: 4, slice: 6 },
     pause: async (ms) => {
       clock.now += ms;
       await world.atPause();

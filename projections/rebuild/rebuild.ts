@@ -22,7 +22,7 @@ import { type Projection, physicalName } from '../runtime/projection.js';
 import { createProjector, type Logger } from '../runtime/projector.js';
 import { type DocumentId, DocumentRefused, type DocumentStore, type StreamPosition } from '../runtime/sink.js';
 import { bulkOf } from './bulk.js';
-import { Indigestible, type LoadDeps, loadSlice, planLoad, readSegment } from './load.js';
+import { Indigestible, LOAD_SIZES, type LoadDeps, loadSlice, planLoad, readSegment } from './load.js';
 import type { Spill, SpillPlan } from './spill.js';
 
 /** Interval at which the runner says that it is alive, and how far it is. */
@@ -58,6 +58,7 @@ export interface RebuildDeps {
   rest(ms: number): Promise<void>;
   /** The engine, for messages. */
   engine: string;
+  sizes?: LoadDeps['sizes'];
   /** Waits, at most until the signal aborts. */
   pause?(ms: number, signal: AbortSignal): Promise<void>;
 }
@@ -88,7 +89,7 @@ export async function finishBuild(
   runner: string,
   { signal, onProgress = () => {} }: { signal: AbortSignal; onProgress?: (next: NextBuild) => void },
 ): Promise<void> {
-  const { builds, documents, store, clock, log, pause = pauseUnlessAborted } = deps;
+  const { builds, documents, store, clock, log, sizes = LOAD_SIZES, pause = pauseUnlessAborted } = deps;
   const { name } = definition;
   const ended = new AbortController();
   const stop = AbortSignal.any([signal, ended.signal]);
@@ -96,7 +97,7 @@ export async function finishBuild(
   const projection = projectionOf(definition, next);
   const table = physicalName(projection);
   const spill = deps.spillOf(table);
-  const loading: LoadDeps = { projection, store, decode: deps.decode, spill, rest: deps.rest };
+  const loading: LoadDeps = { projection, store, decode: deps.decode, spill, rest: deps.rest, sizes };
   const projector = createProjector({
     engine: deps.engine,
     projections: [projection],

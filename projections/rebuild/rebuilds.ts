@@ -35,7 +35,7 @@ export interface RebuildStore extends Pick<RebuildDeps, 'engine' | 'documents' |
 }
 
 export interface RebuildsDeps
-  extends Pick<RebuildDeps, 'decode' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause'> {
+  extends Pick<RebuildDeps, 'decode' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause' | 'sizes'> {
   stores: readonly RebuildStore[];
   /** This process, as a runner of rebuilds: unique, also among processes that have ended. */
   runner: string;
