@@ -3,7 +3,6 @@
 // the segments and slices at work are in memory.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
-import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { createEvolution, type Draft, type Evolution } from '../runtime/evolution.js';
@@ -142,9 +141,4 @@ function sliceOf(key: string, slices: number): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   return (hash >>> 0) % slices;
-}
-
-/** True if the log has an event that no definition of this program can read. */
-export function isIndigestible(error: unknown): error is Indigestible | InvalidEvent {
-  return error instanceof Indigestible || error instanceof InvalidEvent;
 }

@@ -317,8 +317,6 @@ async function createWorld(definition: Definition = {}) {
   return openWorld(shared, definition);
 }
 
-type Shared = Omit<Parameters<typeof openWorld>[0], never>;
-
 async function openWorld(
   shared: {
     clock: { now: number };
@@ -332,7 +330,7 @@ async function openWorld(
 ) {
   const { clock, memory, folder, sink } = shared;
   const codec = createCommitCodec(notes);
-  const log = createMemoryEventStore({ codec, log: memory, clock: () => clock.now, watermarkLagMs: 0 });
+  const log = createMemoryEventStore({ codec, log: memory, clock: () => clock.now, watermarkLagMs: 1 });
   const texts = textsOf(definition);
   const projections = [texts, sizes];
   const clean = await sink.open(projections);

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
-import { type BuildList, tableOf } from '../runtime/build-list.js';
+import { tableOf } from '../runtime/build-list.js';
 import {
   begun,
   type Failure,

@@ -51,7 +51,8 @@ export function rollbackCommand(): Command {
 }
 
 async function rebuild(names: string[], { all, segments, verify, json, ...options }: RebuildCommandOptions) {
-  if (all === names.length > 0) throw new WrongUsage('Name the projections to rebuild, or all of them with --all.');
+  if ((all ?? false) === names.length > 0)
+    throw new WrongUsage('Name the projections to rebuild, or all of them with --all.');
   const shop = await openShop(await configOfShop(options), { tell: console.error });
   const signal = stopSignal();
   const progress = createProgress();

@@ -161,7 +161,7 @@ async function feed({ store, projector }: RebuildWorld): Promise<void> {
 /** Reads all documents again and again, as a request with a consistency token does. */
 async function reading(world: RebuildWorld, log: Log, signal: AbortSignal): Promise<void> {
   const longest = new Map<string, number>();
-  for (let answers = 0; !signal.aborted; answers++) {
+  while (!signal.aborted) {
     const seen = new Map([...log.seen()].slice(0, 10));
     const build = await world.served.current();
     expect(await world.served.gateOf(build).wait(seen, 10_000), 'the token is shown').to.equal(true);
