@@ -12,7 +12,7 @@ import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
-import { createThrottle, DEFAULT_SHARE } from '../../projections/rebuild/throttle.js';
+import { createThrottle } from '../../projections/rebuild/throttle.js';
 import { readModelOf } from '../../projections/served.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
@@ -150,7 +150,7 @@ export const shopParts = {
         hasEnded,
         clock,
         log,
-        rest: createThrottle(DEFAULT_SHARE, delay),
+        rest: createThrottle(delay),
       }),
     ),
 

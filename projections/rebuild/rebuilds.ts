@@ -48,6 +48,13 @@ export interface RebuildOptions {
   verify?: Verify;
 }
 
+export interface RunOptions extends RebuildOptions {
+  signal: AbortSignal;
+  /** Takes what the machine has, and does not rest for the sake of others. */
+  isFullSpeed?: boolean;
+  onProgress?: (report: BuildReport) => void;
+}
+
 export interface BuildReport {
   /** The number of the build. */
   build: number;
@@ -80,10 +87,7 @@ export interface Rebuilds {
   /** Begins a rebuild, which the leading process runs. Throws `conflict` if one is in progress. */
   request(name: string, options?: RebuildOptions): Promise<BuildReport>;
   /** Begins a rebuild or continues one whose runner has ended, and finishes it. Throws `conflict` if another process runs one. */
-  run(
-    name: string,
-    options: RebuildOptions & { signal: AbortSignal; onProgress?: (report: BuildReport) => void },
-  ): Promise<BuildReport>;
+  run(name: string, options: RunOptions): Promise<BuildReport>;
   /** The build that served before serves again. Throws `conflict` if there is none, or a rebuild is in progress. */
   rollback(name: string): Promise<BuildReport>;
   /**
@@ -122,15 +126,11 @@ export function createRebuilds({ stores, runner, hasEnded, ...deps }: RebuildsDe
     });
   }
 
-  async function finish(
-    name: string,
-    by: string,
-    signal: AbortSignal,
-    onProgress?: (report: BuildReport) => void,
-  ): Promise<void> {
+  async function finish(name: string, by: string, { signal, isFullSpeed, onProgress }: RunOptions): Promise<void> {
     const { store, definition } = storeOf(name);
     try {
-      await finishBuild({ ...deps, ...store }, definition, by, {
+      const rest = isFullSpeed ? async () => {} : deps.rest;
+      await finishBuild({ ...deps, ...store, rest }, definition, by, {
         signal,
         onProgress: (next) => onProgress?.(reportOf(next)),
       });
@@ -167,7 +167,7 @@ export function createRebuilds({ stores, runner, hasEnded, ...deps }: RebuildsDe
       await begin(name, {}, by).catch((error) => {
         if (!(error instanceof Problem)) throw error;
       });
-      await finish(name, by, signal).catch((error) => {
+      await finish(name, by, { signal }).catch((error) => {
         if (!(error instanceof RebuildFailed || error instanceof TakenOver)) throw error;
       });
     }
@@ -204,10 +204,10 @@ export function createRebuilds({ stores, runner, hasEnded, ...deps }: RebuildsDe
       return reportOf((await begin(name, options)).next as NextBuild);
     },
 
-    async run(name, { signal, onProgress, ...options }) {
+    async run(name, options) {
       const by = newRunner();
       const { next } = await begin(name, options, by);
-      await finish(name, by, signal, onProgress);
+      await finish(name, by, options);
       return this.build(name, (next as NextBuild).build);
     },
 

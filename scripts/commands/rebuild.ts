@@ -13,6 +13,7 @@ interface RebuildCommandOptions extends CommonOptions {
   all?: boolean;
   segments: number;
   verify: Verify;
+  fullSpeed?: boolean;
 }
 
 export function rebuildCommand(): Command {
@@ -30,6 +31,7 @@ export function rebuildCommand(): Command {
         .choices(['sample', 'full'])
         .default('sample'),
     )
+    .option('--full-speed', 'do not rest, for a machine on which nothing else runs')
     .action(rebuild);
 }
 
@@ -50,7 +52,10 @@ export function rollbackCommand(): Command {
     });
 }
 
-async function rebuild(names: string[], { all, segments, verify, json, ...options }: RebuildCommandOptions) {
+async function rebuild(
+  names: string[],
+  { all, segments, verify, fullSpeed = false, json, ...options }: RebuildCommandOptions,
+) {
   if ((all ?? false) === names.length > 0)
     throw new WrongUsage('Name the projections to rebuild, or all of them with --all.');
   const shop = await openShop(await configOfShop(options), { tell: console.error });
@@ -63,6 +68,7 @@ async function rebuild(names: string[], { all, segments, verify, json, ...option
       const { version } = await rebuilds.run(name, {
         segments,
         verify,
+        isFullSpeed: fullSpeed,
         signal,
         onProgress({ phase, commits, waitsFor }) {
           const job = waitsFor === undefined ? `${name}: ${phase}` : `${name}: ${phase}, waits for ${waitsFor}`;
