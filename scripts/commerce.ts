@@ -25,6 +25,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   payments: async () => (await import('./commands/payments.js')).paymentsCommand(),
   'stock-snapshot': async () => (await import('./commands/stock.js')).stockSnapshotCommand(),
   'stock-reconcile': async () => (await import('./commands/stock.js')).stockReconcileCommand(),
+  rebuild: async () => (await import('./commands/rebuild.js')).rebuildCommand(),
+  rollback: async () => (await import('./commands/rebuild.js')).rollbackCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   replay: async () => (await import('./commands/replay.js')).replayCommand(),
   trace: async () => (await import('./commands/trace.js')).traceCommand(),

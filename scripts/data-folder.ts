@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BACKUPS_FILE } from '../infra/backup/known-backups.js';
 import { ClosedFolder } from '../infra/engines/errors.js';
+import { REBUILD_FOLDER } from '../infra/rebuild/file-spill.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json|audit\.key)(\.\d+-[0-9a-f]+)?$/;
@@ -36,7 +37,7 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
     const isOurs = name === OBJECTS || inner?.includes(POSTGRES_LOG) || isBesideKeys;
     const pattern = name === OBJECTS ? LOG_ID : POSTGRES_ENTRY;
     for (const entry of inner ?? []) entries[isOurs && pattern.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
-    const isOwn = KEY_FILE.test(name) || (name === BACKUPS_FILE && isBesideKeys);
+    const isOwn = KEY_FILE.test(name) || ((name === BACKUPS_FILE || name === REBUILD_FOLDER) && isBesideKeys);
     if (!inner) entries[isOwn ? 'own' : 'foreign'].push(name);
   }
   return entries;

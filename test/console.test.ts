@@ -22,6 +22,7 @@ import { auditQueries } from '../read-api/audit/audit.js';
 import { everyOr } from './every-case.js';
 import { createMemoryIdempotency } from './memory-idempotency.js';
 import { createMemorySubjectKeys } from './memory-subject-keys.js';
+import { readModel } from './read-model.js';
 import { ADA, createShop, fill, KEEPER, type Shop } from './shop.js';
 import { the } from './the.js';
 import { unlimited } from './unlimited.js';
@@ -443,7 +444,7 @@ function auditOf({ store, personal, emailKeyOf }: Shop, orderId: string): Endpoi
     return { data: isWanted ? [order as never] : [] };
   };
   const { decode } = createCommitCodec(eventTypes);
-  const orders = { queries: { list }, visibility: { wait: async () => true }, personal, emailKeyOf };
+  const orders = { orders: readModel({ list }), personal, emailKeyOf };
   return auditQueries({ store, decode, earliestOf: () => undefined, clock: Date.now, orders });
 }
 

@@ -15,6 +15,7 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../../infra/event-store/memory.js';
 import { type Answer, type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createMemorySubjectKeys } from '../../test/memory-subject-keys.js';
+import { readModel } from '../../test/read-model.js';
 import { ADA, createShop, fill, type Shop, sell, unsealed } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { auditQueries } from './audit.js';
@@ -34,8 +35,7 @@ const sealing = createPersonalData({
 function auditOf({ store }: Pick<Shop, 'store'>, clock = Date.now) {
   const queries = { list: async () => ({ data: [] }) };
   const orders = {
-    queries,
-    visibility: { wait: async () => true },
+    orders: readModel(queries),
     personal: unsealed,
     emailKeyOf: (text: string) => text,
   };
