@@ -105,6 +105,10 @@ const environment = z.object({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
     .default('commerce'),
+  COMMERCE_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of an S3 bucket')
+    .optional(),
   COMMERCE_COMPARE_PER_SECOND: z.coerce
     .number('must be a number of documents, such as 50')
     .int()
@@ -115,16 +119,6 @@ const environment = z.object({
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
-  COMMERCE_ARCHIVE_BUCKET: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
-    .optional(),
-  COMMERCE_ARCHIVE_RETENTION_DAYS: z.coerce
-    .number('must be a number of days, such as 3650')
-    .int()
-    .min(1)
-    .max(36_500)
-    .default(3_650),
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
   COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
@@ -186,6 +180,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   const eventStore = settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE];
   const optional = withoutUndefined({
     postgresPort: settings.COMMERCE_PG_PORT,
+    bucket: settings.COMMERCE_BUCKET,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
@@ -206,12 +201,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     archive: {
-      retentionDays: settings.COMMERCE_ARCHIVE_RETENTION_DAYS,
       witnesses: settings.COMMERCE_WITNESSES,
-      ...withoutUndefined({
-        bucket: settings.COMMERCE_ARCHIVE_BUCKET,
-        post: settings.COMMERCE_CHECKPOINT_POST,
-      }),
+      ...withoutUndefined({ post: settings.COMMERCE_CHECKPOINT_POST }),
     },
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
@@ -220,6 +211,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
 
 function quotasOf(settings: z.output<typeof environment>): Quotas {
   return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
+    ...DEFAULT_QUOTAS,
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,

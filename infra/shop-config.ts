@@ -23,8 +23,10 @@ export interface ShopConfig {
   corsOrigins: readonly string[];
   /** Documents of the read models that are compared with the log in a second, in the background. */
   comparePerSecond: number;
-  /** Region of DynamoDB and Kinesis. */
+  /** Region of DynamoDB, Kinesis and S3. */
   awsRegion: string;
+  /** S3 bucket of the profile `aws`. Default with an emulator: the namespace and `-objects`. */
+  bucket?: string;
   /** True if `REDIS_URL` names a node of a cluster. */
   redisCluster: boolean;
   /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */
@@ -41,10 +43,6 @@ export interface ShopConfig {
 }
 
 export interface ArchiveConfig {
-  /** Bucket of the profile aws. Default: `<namespace>-archive`. */
-  bucket?: string;
-  /** Days for which an object of the bucket is locked. */
-  retentionDays: number;
   witnesses: readonly Witness[];
   /** File or webhook to which checkpoints are posted. */
   post?: string;

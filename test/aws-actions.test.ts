@@ -1,13 +1,12 @@
 // The lists of IAM actions against the requests that the product really makes: a proxy before the services of AWS records them
 // while a story plays on a running shop, as on AWS itself: the program creates and describes nothing there.
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { START } from '../domain/kernel/commit.js';
 import { streamId } from '../domain/kernel/stream.js';
-import { createS3Archive, S3_ARCHIVE_ACTIONS } from '../infra/archive/s3-archive.js';
-import { createDynamoClient, createKinesisClient, createS3Client } from '../infra/aws.js';
+import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
 import { SUBJECT_KEYS_ACTIONS } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
@@ -17,6 +16,7 @@ import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed
 import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
+import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
 import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
 import type { Mark } from '../infra/stores/store.js';
 import { noteCommit, notes } from './contracts/notes.js';
@@ -31,14 +31,15 @@ import {
   type RunningShop,
   startShop,
 } from './running-shop.js';
+import { the } from './the.js';
 
 const TEST_TIMEOUT_MS = 300_000;
 
 /** The emulator keeps the tables of regions apart. */
 const REGION = 'eu-west-1';
 
-/** The bucket of the archive, without the namespace. */
-const BUCKET = 'archive';
+/** Stands for the bucket of objects. */
+const BUCKET = 'bucket';
 
 /** What IAM must allow on each table, on the stream and on the bucket. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -51,7 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.leases]: LEASES_ACTIONS,
   [TABLES.mark]: STORE_MARK_ACTIONS,
   [STREAM]: KINESIS_FEED_ACTIONS,
-  [BUCKET]: S3_ARCHIVE_ACTIONS,
+  [BUCKET]: OBJECTS_ACTIONS,
 };
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
@@ -73,6 +74,8 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
       AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
       AWS_ENDPOINT_URL_KINESIS: proxy.url,
       AWS_ENDPOINT_URL_S3: proxy.url,
+      // Made by the start on the engine itself.
+      COMMERCE_BUCKET: `${local.COMMERCE_NAMESPACE}-objects`,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
     };
@@ -93,10 +96,6 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     // On an engine of this machine the program creates its tables. This start does not use the proxy.
     await (await startShop(local, ['--empty'])).stop();
 
-    const unrecordedS3 = createS3Client({ ...clients, endpoint: engines.aws() });
-    const inBucket = { bucket: `${local.COMMERCE_NAMESPACE}-${BUCKET}`, folder: 'test', retentionDays: 1 };
-    await createS3Archive({ ...inBucket, client: unrecordedS3, isLocal: true }).read('a');
-
     const shop = await startShop(onAws);
     await story(shop, local);
     await shop.stop();
@@ -108,10 +107,10 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     expect(await snapshots.load('note#1', 1)).to.deep.equal({ commitNo: 1, text: 'state' });
     await snapshots.drop('note#1', 1);
     const s3 = createS3Client(clients);
-    const archive = createS3Archive({ ...inBucket, client: s3, isLocal: false });
-    expect(await archive.create('a', Buffer.from('a'))).to.equal(true);
-    expect(await archive.read('a')).to.deep.equal(Buffer.from('a'));
-    for await (const name of archive.list('')) expect(name).to.equal('a');
+    const objects = createS3Objects({ client: s3, bucket: the(onAws.COMMERCE_BUCKET), prefix: 'test' }).of('log');
+    expect(await objects.putOnce('a', Buffer.from('a'))).to.equal(true);
+    expect(await objects.get('a')).to.deep.equal(Uint8Array.of(97));
+    for await (const name of objects.list('')) expect(name).to.equal('a');
     const fence = { lease: freshName('lease'), token: 1 };
     expect(await leases.take(fence.lease, 'test', undefined)).to.equal(1);
     const store = createDynamoEventStore({
@@ -128,7 +127,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await unrecorded.send(unmark);
     expect(await log.mark()).to.equal('unmarked');
     expect(await log.leaveMark(mark)).to.deep.equal(mark);
-    for (const client of [dynamodb, kinesis, s3, unrecorded, unrecordedS3]) client.destroy();
+    for (const client of [dynamodb, kinesis, s3, unrecorded]) client.destroy();
 
     const made = proxy.actions(local.COMMERCE_NAMESPACE!);
     for (const [place, allowed] of Object.entries(ALLOWED)) {
@@ -205,7 +204,7 @@ async function startRecorder(target: string): Promise<Recorder> {
 
 /** A transaction needs the actions of its parts. GetRecords names its stream only by the iterator. */
 function actionsOf({ method, url, headers }: IncomingMessage, body: Buffer): [place: string, action: string][] {
-  if (headers['x-amz-target'] === undefined) return s3ActionsOf(method!, new URL(url!, 'http://s3'), headers);
+  if (headers['x-amz-target'] === undefined) return s3ActionsOf(method!, new URL(url!, 'http://s3'));
   const [service, operation] = String(headers['x-amz-target']).split('.') as [string, string];
   const input = JSON.parse(body.toString());
   if (service.startsWith('Kinesis')) return [[input.StreamName ?? STREAM, `kinesis:${operation}`]];
@@ -220,15 +219,11 @@ function actionsOf({ method, url, headers }: IncomingMessage, body: Buffer): [pl
   );
 }
 
-function s3ActionsOf(method: string, { pathname, searchParams }: URL, headers: IncomingHttpHeaders) {
-  const bucket = pathname.split('/')[1]!;
-  const actions = {
-    's3:PutObject': method === 'PUT',
-    's3:PutObjectRetention': 'x-amz-object-lock-mode' in headers,
-    's3:GetObject': method === 'GET' && !searchParams.has('list-type'),
-    's3:ListBucket': searchParams.has('list-type'),
-  };
-  return Object.entries(actions).flatMap(([action, isMade]): [string, string][] => (isMade ? [[bucket, action]] : []));
+/** HEAD of a bucket needs the right to list it. */
+function s3ActionsOf(method: string, { pathname }: URL): [string, string][] {
+  const isOfObject = pathname.split('/').length > 2 && !pathname.endsWith('/');
+  const action = method === 'PUT' ? 'PutObject' : isOfObject ? 'GetObject' : 'ListBucket';
+  return [[BUCKET, `s3:${action}`]];
 }
 
 async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {

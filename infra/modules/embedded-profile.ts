@@ -1,11 +1,12 @@
-// The `embedded` profile: every port uses the Postgres of the shop.
+// The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createBulkFiles } from '../objects/bulk-files.js';
+import { createFolderObjects } from '../objects/folder-objects.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
@@ -19,8 +20,8 @@ import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
-/** Folder of the archives in the data folder. Each log has its own in it. */
-export const ARCHIVE_FOLDER = 'archive';
+/** In the data folder. */
+export const OBJECTS_FOLDER = 'objects';
 
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
@@ -37,8 +38,9 @@ export const embeddedParts = {
 
   profileStores: () => lazy(() => []),
 
-  archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
-    lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
+  objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
+
+  bulkFiles: () => lazy(() => createBulkFiles()),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {

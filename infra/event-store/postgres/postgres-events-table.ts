@@ -105,6 +105,3 @@ function commandIds(text: string): string[] {
   if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
   throw new TypeError('cs is not an array of strings');
 }
-
-/** Notified after appends, so that the feed does not wait for its next poll. A notification may be lost. */
-export const WAKE_CHANNEL = 'commerce_log';
