@@ -120,16 +120,6 @@ const environment = z.object({
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
-  COMMERCE_ARCHIVE_BUCKET: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
-    .optional(),
-  COMMERCE_ARCHIVE_RETENTION_DAYS: z.coerce
-    .number('must be a number of days, such as 3650')
-    .int()
-    .min(1)
-    .max(36_500)
-    .default(3_650),
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
   COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
@@ -212,12 +202,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     archive: {
-      retentionDays: settings.COMMERCE_ARCHIVE_RETENTION_DAYS,
       witnesses: settings.COMMERCE_WITNESSES,
-      ...withoutUndefined({
-        bucket: settings.COMMERCE_ARCHIVE_BUCKET,
-        post: settings.COMMERCE_CHECKPOINT_POST,
-      }),
+      ...withoutUndefined({ post: settings.COMMERCE_CHECKPOINT_POST }),
     },
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,

@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { ObjectStore } from '../../domain/kernel/objects.js';
+import { ARCHIVE_PREFIX, archiveIn } from '../archive/archive-objects.js';
 import type { Archiver } from '../archive/archiver.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import { numberIn } from '../archive/layout.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import { type Exported, exportLog } from '../log-file/export-log.js';
@@ -17,15 +17,7 @@ import { readIfThere } from '../secret-file.js';
 import type { Mark } from '../stores/store.js';
 import { forgetIn, type KeysHead, type NamedKey, SECRET_FILES, writeKeys } from './keys-file.js';
 import { KEYS_FILE, type KnownBackups } from './known-backups.js';
-import {
-  ARCHIVE_FOLDER,
-  BackupRefused,
-  LOG_FILE,
-  MANIFEST_FILE,
-  OBJECTS_FOLDER,
-  sha256Of,
-  writeManifest,
-} from './manifest.js';
+import { BackupRefused, LOG_FILE, MANIFEST_FILE, OBJECTS_FOLDER, sha256Of, writeManifest } from './manifest.js';
 
 const LOOK_EVERY_MS = 200;
 const ARCHIVED = ['manifests/', 'segments/', 'checkpoints/', 'cosignatures/'];
@@ -75,7 +67,7 @@ export async function makeBackup(folder: string, deps: BackupDeps, options: Back
   const beganAt = clock();
   while (millisOf(await store.watermark()) < beganAt) await delay(LOOK_EVERY_MS);
   const { head, checkpoint } = await archiver.run();
-  await copyArchive(deps.archive, createFolderArchive(join(folder, ARCHIVE_FOLDER)), head.segments);
+  await copyArchive(deps.archive, archiveIn(objectsIn(folder)), head.segments);
   await copyObjects(deps.objects, objectsIn(folder));
   const log = join(folder, LOG_FILE);
   const onProgress = (read: number) => options.onProgress?.('Backed up commits', read, Math.max(read, head.size));
@@ -132,8 +124,10 @@ export async function copyArchive(
 
 export const objectsIn = (folder: string): ObjectStore => createFolderObjects(folder).of(OBJECTS_FOLDER);
 
+/** Without the archive, which is copied as a whole. */
 export async function copyObjects(from: ObjectStore, to: ObjectStore): Promise<void> {
   for await (const name of from.list('')) {
+    if (name.startsWith(ARCHIVE_PREFIX)) continue;
     const content = await from.get(name);
     if (!content || (await to.putOnce(name, content))) continue;
     const there = await to.get(name);

@@ -15,7 +15,6 @@ import { type Mark, STORE_GENERATION } from '../stores/store.js';
 
 export const MANIFEST_FILE = 'backup.json';
 export const LOG_FILE = 'log.jsonl.gz';
-export const ARCHIVE_FOLDER = 'archive';
 export const OBJECTS_FOLDER = 'objects';
 
 const FORMAT = 'commerce-backup/1';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { ObjectStore } from '../../domain/kernel/objects.js';
+import { archiveIn } from '../archive/archive-objects.js';
 import { originOf } from '../archive/audit-key.js';
 import { commitLine } from '../archive/commit-line.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import type { ArchiveStore } from '../archive/port.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { LogLoader } from '../event-store/log-loader.js';
@@ -19,7 +19,7 @@ import type { Store } from '../stores/store.js';
 import { type KeysHead, readKeys } from './keys-file.js';
 import { KEYS_FILE } from './known-backups.js';
 import { copyArchive, copyObjects, objectsIn } from './make-backup.js';
-import { ARCHIVE_FOLDER, BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
+import { BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
 
 /** Progress is reported after each so many commits. */
 const REPORTED_COMMITS = 1_000;
@@ -131,7 +131,7 @@ export async function restoreBackup(
   await loadExport(join(folder, LOG_FILE), report, loader, (done, total) =>
     onProgress('Restored commits', done, total),
   );
-  await copyArchive(createFolderArchive(join(folder, ARCHIVE_FOLDER)), deps.archive);
+  await copyArchive(archiveIn(objectsIn(folder)), deps.archive);
   await copyObjects(objectsIn(folder), deps.objects);
   const restored = await restoreKeys(keys.keys(), deps.keys, forgotten);
   await requireSame(deps.store, given.digest('hex'), manifest, onProgress);

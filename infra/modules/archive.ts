@@ -2,6 +2,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { TamperAlarm } from '../../domain/kernel/feed.js';
+import { archiveIn } from '../archive/archive-objects.js';
 import { createArchiveQueries } from '../archive/archive-queries.js';
 import { createArchiver } from '../archive/archiver.js';
 import { auditSigner, loadAuditKey } from '../archive/audit-key.js';
@@ -17,6 +18,8 @@ import { lazy, type Parts, type Recipes } from './parts.js';
 export const archiveParts = {
   auditSigner: ({ config: { dataDir, auditKey }, claimed }) =>
     lazy(async () => auditSigner(claimed.log, await loadAuditKey({ dataDir, given: auditKey }))),
+
+  archiveStore: ({ objects }) => lazy(() => archiveIn(objects)),
 
   archiveIndex: ({ postgres: { pool } }) =>
     lazy(async () => {

@@ -6,7 +6,6 @@ import type { Client as OpenSearchClient } from '@opensearch-project/opensearch'
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
-import { createS3Archive } from '../archive/s3-archive.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -116,20 +115,6 @@ export const awsParts = {
       openSearchReadModels(opensearch, engines.opensearch.address, namespace),
       redisReadModels(redis, engines.redis.address),
     ]),
-
-  archiveStore: ({
-    config: { namespace, archive },
-    awsOptions: { address: _, ...options },
-    claimed: { log },
-    lifecycle,
-  }) =>
-    lazy(() => {
-      const client = createS3Client(options);
-      lifecycle.onClose(() => client.destroy());
-      const { bucket = `${namespace}-archive`, retentionDays } = archive;
-      const isLocal = options.endpoint !== undefined;
-      return createS3Archive({ client, bucket, folder: log, retentionDays, isLocal });
-    }),
 
   subjectKeys: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {

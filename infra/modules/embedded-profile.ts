@@ -1,6 +1,5 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -19,8 +18,6 @@ import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
-/** Folder of the archives in the data folder. Each log has its own in it. */
-export const ARCHIVE_FOLDER = 'archive';
 /** In the data folder. */
 export const OBJECTS_FOLDER = 'objects';
 
@@ -39,8 +36,6 @@ export const embeddedParts = {
 
   profileStores: () => lazy(() => []),
 
-  archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
-    lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
   bulkFiles: () => lazy(() => createBulkFiles()),

@@ -150,8 +150,6 @@ export interface ProfileParts {
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
-  /** Where the archive of the log is. It works without an answer of its engine, which is asked only when it is used. */
-  archiveStore: ArchiveStore;
 }
 
 export interface Parts extends EventStoreParts, ProfileParts {
@@ -223,6 +221,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   tamperAlarm: TamperAlarm;
   /** Signs the checkpoints of the archive. */
   auditSigner: NoteSigner;
+  archiveStore: ArchiveStore;
   archiveIndex: ArchiveIndex;
   /** Archives the log, asks the witnesses and posts the checkpoint. */
   archiver: Archiver;
