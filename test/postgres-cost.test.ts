@@ -19,7 +19,7 @@ const SKUS = Array.from({ length: 24 }, (_, n) => `MUG-${n}`);
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const KILOBYTE = 1024;
 /** Of these 18 kB are the log and its indexes. */
-const MOST_WAL_KB = 42;
+const MOST_WAL_KB = 52;
 
 /** `npm run test:wal` prints which tables and indexes the WAL is for. */
 const PRINTS_WAL = process.env.WAL === '1';
@@ -64,11 +64,11 @@ describeWith([], 'A guest’s checkout', function () {
   });
 
   it('costs few transactions and little WAL if eight are in flight', async () => {
-    expectWithin(await play(160, 8), { appends: 5, idempotency: 5, sessions: 1, 'data keys': 1 }, 18);
+    expectWithin(await play(160, 8), { appends: 5, idempotency: 5, sessions: 1, 'data keys': 1 }, 22);
   });
 
   it('costs a transaction for each commit and each key if it is alone', async () => {
-    expectWithin(await play(30, 1), { appends: 14, idempotency: 7, sessions: 1, 'data keys': 1 }, 60);
+    expectWithin(await play(30, 1), { appends: 13, idempotency: 8, sessions: 1, 'data keys': 1 }, 65);
   });
 
   /** Bounds per checkout, with room for a busy machine: there the feed delivers more and smaller pages. */
