@@ -21,7 +21,7 @@ import { runsOf } from '../../../test/every-case.js';
 import { the } from '../../../test/the.js';
 import { createCommitCodec, positionOf } from '../codec.js';
 import { LoadConflict } from '../log-loader.js';
-import { createEventStoreDb, type EventStoreDb } from './client.js';
+import { createEventStoreDb, type EventStoreDb, HiddenEvents } from './client.js';
 import { fromEvent, NotACommit, prefixOf, toEvent } from './commit-event.js';
 import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
 import { createEventStoreDbLoader, LOADED_TOGETHER } from './loader.js';
@@ -160,6 +160,19 @@ describeWith([], 'The log on a server of EventStoreDB that fails', () => {
     expect((error as UnreadableCommit).entry).to.include(entry);
     expect(await all(store.stored({ after: (error as UnreadableCommit).entry }))).to.deep.equal([]);
     expect((await all(store.newest(0))).map(({ commitNo }) => commitNo)).to.deep.equal([1, 2]);
+  });
+
+  it('says that commits are hidden, instead of taking their stream for a shorter or a new one', async () => {
+    const [cut, hidden] = [newStream(), newStream()];
+    for (const stream of [cut, hidden]) await append(stream, await append(stream, START, 'c1'), 'c2');
+    const data = Buffer.from(JSON.stringify({ $tb: 1 }));
+    const limit = { id: crypto.randomUUID(), type: '$metadata', contentType: 'application/json', data };
+    server.log.append(`$$${prefix}${cut}`, 'any', [{ ...limit, metadata: new Uint8Array() }]);
+    await db.hide(prefix + hidden);
+    expect(await failure(all(store.read(cut)))).to.be.instanceOf(HiddenEvents);
+    expect(await all(store.read(cut, 1))).to.have.length(1);
+    expect(await failure(append(hidden, START, 'c3'))).to.be.instanceOf(HiddenEvents);
+    expect(await failure(all(store.read(hidden)))).to.be.instanceOf(HiddenEvents);
   });
 
   it('is loaded byte for byte, repeatably, and not over another log', async () => {

@@ -17,7 +17,7 @@ import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
-import { ENGINE, type EventStoreDb, isTransient } from './client.js';
+import { ENGINE, type EventStoreDb, HiddenEvents, isTransient } from './client.js';
 import { fromEvent, NotACommit, toEvent } from './commit-event.js';
 import { createLogOrder, type Found } from './log-order.js';
 
@@ -105,7 +105,10 @@ export function createEventStoreDbEventStore({
   async function* storedIn(stream: StreamId, after: number): AsyncGenerator<StoredCommit> {
     for (let from = after, isLast = false; !isLast; from += READ_PAGE_EVENTS) {
       const page = await reading(() => db.readStream(prefix + stream, { from, count: READ_PAGE_EVENTS }));
-      for (const event of page) yield fromEvent(prefix, event);
+      for (const [index, event] of page.entries()) {
+        if (Number(event.revision) !== from + index) throw new HiddenEvents(event.streamId);
+        yield fromEvent(prefix, event);
+      }
       isLast = page.length < READ_PAGE_EVENTS;
     }
   }
