@@ -169,6 +169,8 @@ describeWith([], 'The log on a server of EventStoreDB that fails', () => {
     const limit = { id: crypto.randomUUID(), type: '$metadata', contentType: 'application/json', data };
     server.log.append(`$$${prefix}${cut}`, 'any', [{ ...limit, metadata: new Uint8Array() }]);
     await db.hide(prefix + hidden);
+    await db.end(prefix + (await endedAfterOne()));
+    expect(await all(store.newest(0))).to.have.length(5);
     expect(await failure(all(store.read(cut)))).to.be.instanceOf(HiddenEvents);
     expect(await all(store.read(cut, 1))).to.have.length(1);
     expect(await failure(append(hidden, START, 'c3'))).to.be.instanceOf(HiddenEvents);
@@ -189,6 +191,12 @@ describeWith([], 'The log on a server of EventStoreDB that fails', () => {
     const other = codec.encode(the(first).pk, START, noteCommit(START, 'other', {}));
     expect(await failure(loader.load([other]))).to.be.instanceOf(LoadConflict);
   });
+
+  async function endedAfterOne(): Promise<StreamId> {
+    const stream = newStream();
+    await append(stream, START, 'c1');
+    return stream;
+  }
 
   async function append(stream: StreamId, after: Position, command: string): Promise<Position> {
     const result = await store.append(stream, after, noteCommit(after, command, {}));

@@ -61,8 +61,9 @@ export function createEventStoreDbEventStore({
   const budget = { engine: ENGINE, isRetryable: isTransient, clock };
   const reading = <T>(attempt: () => Promise<T>) => withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, attempt);
 
-  /** Asks for the time of the server once a minute, for all who wait. Reads and appends do not show it. */
   let asking: Promise<void> | undefined;
+
+  /** Asks for the time of the server once a minute, for all who wait. Reads and appends do not show it. */
   async function requireStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
     asking ??= askTime().finally(() => {
@@ -158,9 +159,12 @@ export function createEventStoreDbEventStore({
   };
 }
 
-/** An event that is no commit gets the place of its arrival. Whoever reads its stream gets an error. */
+/**
+ * An event that is no commit gets the place of its arrival. Whoever reads its stream gets an error. The server's own events, such
+ * as a tombstone, are left out: the feed raises the alarm.
+ */
 function commitIn(prefix: string, event: AllStreamRecordedEvent): Found | undefined {
-  if (!event.streamId.startsWith(prefix)) return undefined;
+  if (!event.streamId.startsWith(prefix) || event.type.startsWith('$')) return undefined;
   try {
     const commit = fromEvent(prefix, event);
     return { entry: entryOf(commit), commit };
