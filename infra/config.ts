@@ -96,6 +96,7 @@ const environment = z.object({
   COMMERCE_RATE_LIMIT_SESSIONS: perMinute(DEFAULT_QUOTAS.session),
   COMMERCE_RATE_LIMIT_LOGINS: perMinute(DEFAULT_QUOTAS.login),
   COMMERCE_RATE_LIMIT_COUPONS: perMinute(DEFAULT_QUOTAS.coupon),
+  COMMERCE_RATE_LIMIT_EXPORTS: perMinute(DEFAULT_QUOTAS.export),
   COMMERCE_RATE_LIMIT_REQUESTS: perMinute(DEFAULT_QUOTAS.caller),
   COMMERCE_RATE_LIMIT_WEBHOOKS: perMinute(DEFAULT_QUOTAS.webhook),
   COMMERCE_RATE_LIMIT_INVALID_TOKENS: perMinute(DEFAULT_QUOTAS['invalid-token']),
@@ -225,10 +226,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
 
 function quotasOf(settings: z.output<typeof environment>): Quotas {
   return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
-    ...DEFAULT_QUOTAS,
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,
+    export: settings.COMMERCE_RATE_LIMIT_EXPORTS,
     caller: settings.COMMERCE_RATE_LIMIT_REQUESTS,
     webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
     'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,

@@ -16,6 +16,7 @@ import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed
 import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
+import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
 import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
 import type { Mark } from '../infra/stores/store.js';
 import { noteCommit, notes } from './contracts/notes.js';
@@ -36,7 +37,10 @@ const TEST_TIMEOUT_MS = 300_000;
 /** The emulator keeps the tables of regions apart. */
 const REGION = 'eu-west-1';
 
-/** What IAM must allow on each table and on the stream. */
+/** The bucket, without the namespace: its default name with an emulator. */
+const BUCKET = 'objects';
+
+/** What IAM must allow on each table on the stream and on the bucket. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.events]: EVENT_STORE_ACTIONS,
   [TABLES.snapshots]: SNAPSHOTS_ACTIONS,
@@ -47,6 +51,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.leases]: LEASES_ACTIONS,
   [TABLES.mark]: STORE_MARK_ACTIONS,
   [STREAM]: KINESIS_FEED_ACTIONS,
+  [BUCKET]: OBJECTS_ACTIONS,
 };
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
@@ -67,6 +72,8 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
       COMMERCE_ENGINES_DIR: await freshFolder(),
       AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
       AWS_ENDPOINT_URL_KINESIS: proxy.url,
+      AWS_ENDPOINT_URL_S3: proxy.url,
+      COMMERCE_BUCKET: `${local.COMMERCE_NAMESPACE}-${BUCKET}`,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
     };
@@ -113,7 +120,11 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await unrecorded.send(unmark);
     expect(await log.mark()).to.equal('unmarked');
     expect(await log.leaveMark(mark)).to.deep.equal(mark);
-    for (const client of [dynamodb, kinesis, unrecorded]) client.destroy();
+    const s3 = createS3Client(clients);
+    const objects = createS3Objects({ client: s3, bucket: name(BUCKET), prefix: 'test' }).of('log');
+    await objects.putOnce('one', Buffer.from('x'));
+    expect(await objects.get('one')).to.have.length(1);
+    for (const client of [dynamodb, kinesis, unrecorded, s3]) client.destroy();
 
     const made = proxy.actions(local.COMMERCE_NAMESPACE!);
     for (const [place, allowed] of Object.entries(ALLOWED)) {
@@ -189,7 +200,8 @@ async function startRecorder(target: string): Promise<Recorder> {
 }
 
 /** A transaction needs the actions of its parts. GetRecords names its stream only by the iterator. */
-function actionsOf({ headers }: IncomingMessage, body: Buffer): [place: string, action: string][] {
+function actionsOf({ headers, method, url }: IncomingMessage, body: Buffer): [place: string, action: string][] {
+  if (headers['x-amz-target'] === undefined) return [objectAction(String(method), new URL(String(url), 'http://s3'))];
   const [service, operation] = String(headers['x-amz-target']).split('.') as [string, string];
   const input = JSON.parse(body.toString());
   if (service.startsWith('Kinesis')) return [[input.StreamName ?? STREAM, `kinesis:${operation}`]];
@@ -200,6 +212,13 @@ function actionsOf({ headers }: IncomingMessage, body: Buffer): [place: string, 
       `dynamodb:${part === 'ConditionCheck' ? 'ConditionCheckItem' : `${part}Item`}`,
     ]),
   );
+}
+
+/** S3 is the service without a target: the bucket and the key are the path. */
+function objectAction(method: string, { pathname }: URL): [place: string, action: string] {
+  const [, bucket = '', key = ''] = pathname.split('/');
+  if (key === '') return [bucket, 's3:ListBucket'];
+  return [bucket, method === 'PUT' ? 's3:PutObject' : 's3:GetObject'];
 }
 
 async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {

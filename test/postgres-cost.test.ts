@@ -12,6 +12,7 @@ import { openShop } from '../infra/modules/open-shop.js';
 import { type Client, createClient } from '../scripts/bench/client.js';
 import { describeWith } from './engines.js';
 import { commerce, endPrograms, eventually, freshFolder } from './running-shop.js';
+import { inspectWal, type WalInspector } from './wal.js';
 
 const TIMEOUT_MS = 180_000;
 const SKUS = Array.from({ length: 24 }, (_, n) => `MUG-${n}`);
@@ -19,6 +20,9 @@ const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'L
 const KILOBYTE = 1024;
 /** Of these 18 kB are the log and its indexes. */
 const MOST_WAL_KB = 42;
+
+/** `npm run test:wal` prints which tables and indexes the WAL is for. */
+const PRINTS_WAL = process.env.WAL === '1';
 
 /** The source of a transaction, by the name or text of its statement. */
 const SOURCES: readonly (readonly [RegExp, Source])[] = [
@@ -102,6 +106,8 @@ describeWith([], 'A guest’s checkout', function () {
     const observer = new pg.Client(url);
     await observer.connect();
     closers.push(() => observer.end());
+    const inspector = PRINTS_WAL ? await inspectWal(join(dataDir, 'postgres'), url) : undefined;
+    if (inspector) closers.push(inspector.close);
     const client = createClient(server.url);
     closers.push(client.close);
     const { stdout: token } = await commerce(['token', '--role', 'catalogue'], { COMMERCE_DATA: dataDir });
@@ -118,6 +124,7 @@ describeWith([], 'A guest’s checkout', function () {
       await Promise.all(Array.from({ length: callers }, buy));
       await atRest();
       const wal = ((await walNow()) - from) / KILOBYTE / checkouts;
+      if (inspector) print(await inspector.since(from), checkouts);
       const cost: Cost = Object.fromEntries([...counts].map(([source, count]) => [source, count / checkouts]));
       return { cost, total: Object.values(cost).reduce((sum, count) => sum + count, 0), wal };
     }
@@ -144,6 +151,14 @@ describeWith([], 'A guest’s checkout', function () {
     return play;
   }
 });
+
+/** Per checkout. */
+function print(wal: Awaited<ReturnType<WalInspector['since']>>, checkouts: number): void {
+  for (const { name, records, bytes } of wal) {
+    const each = (value: number, digits: number) => (value / checkouts).toFixed(digits).padStart(8);
+    console.log(`${each(bytes, 0)} bytes${each(records, 1)} records  ${name}`);
+  }
+}
 
 async function stock(client: Client, token: string): Promise<void> {
   for (const sku of SKUS) {

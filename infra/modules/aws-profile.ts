@@ -6,9 +6,6 @@ import type { Client as OpenSearchClient } from '@opensearch-project/opensearch'
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
-import { productPage } from '../../projections/models/product-page.js';
-import { productSearch } from '../../projections/models/product-search.js';
-import { stock } from '../../projections/models/stock.js';
 import { createS3Archive } from '../archive/s3-archive.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
@@ -170,16 +167,16 @@ export const awsParts = {
       cache: createRedisSink(redis),
     })),
 
-  queries: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
+  queriesOf: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
     lazy(() => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createMongoCatalogue(mongo),
-      productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
-      productPage: productPageQueries(redisDocuments(redis, productPage)),
+      orders: (build) => createPostgresOrders(pool, build),
+      workLists: (build) => createPostgresWorkLists(pool, build),
+      stock: (build) => stockQueries(postgresTable(pool, build)),
+      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+      agenda: (build) => createPostgresAgenda(pool, build),
+      catalogue: (build) => createMongoCatalogue(mongo, build),
+      productSearch: (build) => createOpenSearchProductSearch(opensearch, inNamespace(build, namespace)),
+      productPage: (build) => productPageQueries(redisDocuments(redis, build)),
     })),
 } satisfies Recipes<
   ProfileParts & DynamoParts & DocumentParts & S3Parts,

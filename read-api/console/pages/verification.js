@@ -52,5 +52,5 @@ function answerView({ origin, verifierKey, checkpoint, beyond }) {
               <dt>Cosigned by</dt><dd>${checkpoint.cosignedBy.length === 0 ? 'no witness' : checkpoint.cosignedBy.join(', ')}</dd>`
       }
     </dl>
-    ${checkpoint === null ? nothing : html`<h2>Checkpoint</h2><pre class="json" tabindex="0">${checkpoint.note}</pre>`}`;
+    ${checkpoint === null ? nothing : html`<h2>Checkpoint</h2><pre class="json">${checkpoint.note}</pre>`}`;
 }
