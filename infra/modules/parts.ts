@@ -125,7 +125,7 @@ export interface EventStoreParts {
   logLoader: (log: string) => Promise<LogLoader>;
   snapshotTexts: SnapshotTexts;
   feed: ChangeFeed;
-  /** They are in the engine of the log, because it checks the fence of an append. */
+  /** They are in the engine of the log, which checks the fence of an append, or in Postgres if that engine cannot. */
   leases: Leases;
   /** The place of the log, with the mark that says which shop it belongs to. It works before the stores are claimed. */
   logStore: Store;

@@ -28,7 +28,10 @@ const ADDRESS = {
   country: 'GB',
 };
 
-describeWith(['postgres'], 'A shop whose EventStoreDB is killed', function (engines) {
+/** Part of `npm run test:eventstoredb` alone. */
+const describeOutages: typeof describeWith = process.env.TEST_EVENT_STORE ? describeWith : () => {};
+
+describeOutages(['postgres'], 'A shop whose EventStoreDB is killed', function (engines) {
   this.timeout(TIMEOUT_MS);
   let server: EventStoreDbServer;
   let environment: Environment;
