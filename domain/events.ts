@@ -5,6 +5,8 @@ import { type CustomerEvent, customerEvents } from './customer/events.js';
 import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
+import { type OpeningEvent, openingEvents } from './openings/events.js';
+import { type OpsEvent, opsEvents } from './ops/events.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
@@ -12,6 +14,7 @@ import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } 
 import { type SettingsEvent, settingsEvents } from './shop/events.js';
 import { type StaffEvent, staffEvents } from './staff/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
+import { type StockFileEvent, stockFileEvents } from './stock/stock-file.js';
 import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
 const parts = [
@@ -31,6 +34,9 @@ const parts = [
   customerEvents,
   customerCartsEvents,
   staffEvents,
+  openingEvents,
+  opsEvents,
+  stockFileEvents,
 ];
 
 export const eventTypes = eventTypesOf(...parts);
@@ -53,4 +59,7 @@ export type ShopEvent =
   | OrderNumberEvent
   | CustomerEvent
   | CustomerCartsEvent
-  | StaffEvent;
+  | StaffEvent
+  | OpeningEvent
+  | OpsEvent
+  | StockFileEvent;

@@ -12,7 +12,6 @@ import {
   KinesisClient,
   waitUntilStreamExists,
 } from '@aws-sdk/client-kinesis';
-import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { withinBudget } from './retry.js';
 import { createTurns } from './turns.js';
@@ -24,8 +23,6 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const DYNAMODB_TIMEOUT_MS = 2_000;
 /** One GetRecords may return 10 MB. */
 const KINESIS_TIMEOUT_MS = 10_000;
-/** A segment of the archive has up to 16 MB. */
-const S3_TIMEOUT_MS = 10_000;
 const MAX_SOCKETS = 64;
 const SET_UP_BUDGET_MS = 60_000;
 
@@ -51,12 +48,7 @@ export function createKinesisClient(options: AwsOptions): KinesisClient {
   return new KinesisClient(clientConfig(options, KINESIS_TIMEOUT_MS));
 }
 
-/** Engines on this machine have no host names for buckets, so the bucket is part of the path. */
-export function createS3Client(options: AwsOptions): S3Client {
-  return new S3Client({ ...clientConfig(options, S3_TIMEOUT_MS), forcePathStyle: options.endpoint !== undefined });
-}
-
-function clientConfig({ region, endpoint }: AwsOptions, requestTimeout: number) {
+export function clientConfig({ region, endpoint }: AwsOptions, requestTimeout: number) {
   return {
     region,
     maxAttempts: 1,

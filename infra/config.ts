@@ -105,6 +105,10 @@ const environment = z.object({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
     .default('commerce'),
+  COMMERCE_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of an S3 bucket')
+    .optional(),
   COMMERCE_COMPARE_PER_SECOND: z.coerce
     .number('must be a number of documents, such as 50')
     .int()
@@ -186,6 +190,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   const eventStore = settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE];
   const optional = withoutUndefined({
     postgresPort: settings.COMMERCE_PG_PORT,
+    bucket: settings.COMMERCE_BUCKET,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
@@ -220,6 +225,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
 
 function quotasOf(settings: z.output<typeof environment>): Quotas {
   return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
+    ...DEFAULT_QUOTAS,
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,

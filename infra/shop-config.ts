@@ -23,8 +23,10 @@ export interface ShopConfig {
   corsOrigins: readonly string[];
   /** Documents of the read models that are compared with the log in a second, in the background. */
   comparePerSecond: number;
-  /** Region of DynamoDB and Kinesis. */
+  /** Region of DynamoDB, Kinesis and S3. */
   awsRegion: string;
+  /** S3 bucket of the profile `aws`. Default with an emulator: the namespace and `-objects`. */
+  bucket?: string;
   /** True if `REDIS_URL` names a node of a cluster. */
   redisCluster: boolean;
   /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */

@@ -1,4 +1,5 @@
 // The read side: the queries of all subjects with their dependencies. Some query a read model, some fold a stream.
+import type { Clock } from '../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../domain/kernel/email.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
@@ -11,11 +12,14 @@ import type { ProductSearchQueries } from '../projections/models/product-search.
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
+import { auditQueries } from './audit/audit.js';
+import type { LogReader } from './audit/log.js';
 import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
 import type { CurrentCartReader } from './queries/current-carts.js';
+import { type MeExportDeps, meExportQuery } from './queries/me-export.js';
 import { orderQueries } from './queries/orders.js';
 import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
 import { paymentQuery } from './queries/payments.js';
@@ -65,15 +69,21 @@ export interface ReadSideDeps extends StreamQueryDeps {
   };
   visibility: Record<Exclude<keyof ReadSideDeps['queries'], 'workLists'>, Visibility>;
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
-  store: Pick<EventStore, 'read'>;
+  store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
+  decode: LogReader['decode'];
+  earliestOf: LogReader['earliestOf'];
+  clock: Clock;
   emailKeyOf: EmailKeyOf;
+  ownStreams: MeExportDeps['own'];
+  recordOpening: MeExportDeps['recordOpening'];
   archive: ArchiveQueries;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, personal, emailKeyOf, publishableKey } = deps;
+  const { queries, visibility, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } =
+    deps;
   const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
     return { queries: queries[name], visibility: visibility[name] };
   };
@@ -89,6 +99,8 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
     stockQuery(model('stock')),
     stockMovementsQuery({ store }),
+    meExportQuery({ ...deps, own: deps.ownStreams }),
+    ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
     verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];

@@ -6,12 +6,17 @@ import { ClosedFolder } from '../infra/engines/errors.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json|audit\.key)(\.\d+-[0-9a-f]+)?$/;
-/** The folder of the archives. It is ours if it lies beside our keys. */
-const ARCHIVE = 'archive';
 /** The folder `postgres`. It is ours if it contains our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';
 const POSTGRES_ENTRY = /^(postgres\.log|lock(\.[0-9a-f-]+)?|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
+
+/** The folder of objects. Its entries are named by the id of their log. */
+const OBJECTS = 'objects';
+const LOG_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** Folders of this product that are removed once they are empty. */
+export const OWN_FOLDERS = [POSTGRES, OBJECTS];
 
 /** Paths relative to the data folder. */
 export interface FolderEntries {
@@ -25,13 +30,11 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
   const names = await namesIn(folder);
   if (!names) return undefined;
   for (const name of names) {
-    const inner = name === POSTGRES ? await namesIn(join(folder, name)) : undefined;
-    const isBesideKeys = names.some((other) => KEY_FILE.test(other));
-    const isOurs = inner?.includes(POSTGRES_LOG) || isBesideKeys;
-    for (const entry of inner ?? [])
-      entries[isOurs && POSTGRES_ENTRY.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
-    const isOwn = KEY_FILE.test(name) || (name === ARCHIVE && isBesideKeys);
-    if (!inner) entries[isOwn ? 'own' : 'foreign'].push(name);
+    const inner = OWN_FOLDERS.includes(name) ? await namesIn(join(folder, name)) : undefined;
+    const isOurs = name === OBJECTS || inner?.includes(POSTGRES_LOG) || names.some((other) => KEY_FILE.test(other));
+    const pattern = name === OBJECTS ? LOG_ID : POSTGRES_ENTRY;
+    for (const entry of inner ?? []) entries[isOurs && pattern.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
+    if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
   }
   return entries;
 }

@@ -1,5 +1,5 @@
 // The shop for an import: it counts the commits it appends, and knows when the read models show all of them.
-import { ImportError } from '../commands/import/online-retail/import-error.js';
+import { ImportError } from '../commands/import/import-error.js';
 import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';

@@ -19,8 +19,10 @@ describe('The progress line', () => {
     progress.report('products', 3, 10);
     progress.report('products', 10, 10);
     progress.report('invoices', 1, 200);
+    progress.report('documents', 7);
     progress.end();
     expect(text()).to.match(/products 10\/10 .*\/s, .* left/);
+    expect(text()).to.match(/documents 7, \d+\/s/);
     expect(text()).to.match(/invoices 1\/200 .*\/s, .* left/);
   });
 

@@ -2,8 +2,8 @@
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface Progress {
-  /** A report of another job or another total begins a new line. */
-  report(job: string, done: number, total: number): void;
+  /** A report of another job or another total begins a new line. Without a total, there is no time left to show. */
+  report(job: string, done: number, total?: number): void;
   /** Keeps the last line on the screen. */
   end(): void;
 }
@@ -17,7 +17,8 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
 
   function begin(job: string, total: number) {
     current?.bar.stop();
-    const format = `${job} {value}/{total} {bar} {rate}/s, {eta_formatted} left`;
+    const format =
+      total === 0 ? `${job} {value}, {rate}/s` : `${job} {value}/{total} {bar} {rate}/s, {eta_formatted} left`;
     const bar = new SingleBar({ format, stream, fps: FPS, hideCursor: true, etaBuffer: 500 }, Presets.shades_classic);
     bar.start(total, 0, { rate: 0 });
     current = { job, bar, startedAt: performance.now() };
@@ -25,7 +26,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
   }
 
   return {
-    report(job, done, total) {
+    report(job, done, total = 0) {
       const { bar, startedAt } = current?.job === job && current.bar.getTotal() === total ? current : begin(job, total);
       const seconds = (performance.now() - startedAt) / 1000;
       bar.update(done, { rate: Math.round(done / Math.max(seconds, 0.001)) });

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { START } from '../domain/kernel/commit.js';
 import { streamId } from '../domain/kernel/stream.js';
 import { createS3Archive, S3_ARCHIVE_ACTIONS } from '../infra/archive/s3-archive.js';
-import { createDynamoClient, createKinesisClient, createS3Client } from '../infra/aws.js';
+import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
 import { SUBJECT_KEYS_ACTIONS } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
@@ -17,6 +17,7 @@ import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed
 import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
+import { createS3Client } from '../infra/objects/s3-objects.js';
 import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
 import type { Mark } from '../infra/stores/store.js';
 import { noteCommit, notes } from './contracts/notes.js';

@@ -3,8 +3,9 @@ import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { createDynamoClient, createKinesisClient, createS3Client } from '../infra/aws.js';
+import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
 import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
+import { createS3Client } from '../infra/objects/s3-objects.js';
 import { describeWith } from './engines.js';
 import { the } from './the.js';
 

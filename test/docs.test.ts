@@ -4,49 +4,15 @@ import { dirname, join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { cart } from '../domain/cart/cart.js';
-import { coupon } from '../domain/coupon/coupon.js';
-import { customer } from '../domain/customer/customer.js';
-import { customerCarts } from '../domain/customer-carts/customer-carts.js';
+import { DECIDERS } from '../domain/deciders.js';
 import { shopEvents } from '../domain/events.js';
-import { returns } from '../domain/fulfilment/return.js';
-import { shipment } from '../domain/fulfilment/shipment.js';
-import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
+import type { EventDefinition } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
-import { order } from '../domain/order/order.js';
-import { orderNumbers } from '../domain/order-numbers/order-numbers.js';
-import { payment } from '../domain/payment/payment.js';
-import { product } from '../domain/product/product.js';
-import { skuClaim } from '../domain/product/sku-claim.js';
-import { shop } from '../domain/shop/shop.js';
-import { staff } from '../domain/staff/staff.js';
-import { stockItem } from '../domain/stock/stock-item.js';
-import { shippingTable } from '../domain/tariffs/shipping-table.js';
-import { taxTable } from '../domain/tariffs/tax-table.js';
 import * as httpLimits from '../infra/http/limits.js';
 import { the } from './the.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-
-const DECIDERS: { category: string; events: EventDefinitions }[] = [
-  product,
-  skuClaim,
-  stockItem,
-  cart,
-  order,
-  payment,
-  shipment,
-  returns,
-  coupon,
-  taxTable,
-  shippingTable,
-  shop,
-  orderNumbers,
-  customer,
-  customerCarts,
-  staff,
-];
 
 describe('The documentation', () => {
   it('states the limits as the code does', () => {

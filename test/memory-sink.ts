@@ -64,6 +64,10 @@ export function createMemorySink(): MemorySink {
       return outcomes;
     },
     held: async () => new Map([...positions].filter(([, { held }]) => held)),
+    async *keys(table) {
+      const all = [...documents.values()].filter((one) => one.table === table).map(({ key }) => key);
+      if (all.length > 0) yield all;
+    },
     sweepState: async () => structuredClone(sweep),
     async setSweepState(state) {
       sweep = structuredClone(state);

@@ -115,6 +115,7 @@ export function createShop({
       checkout,
       settlement,
       payments,
+      forgetting: processes.forgetting,
       provider: 'test',
       emailKeyOf,
       settings: createCurrentSettings({ runner, clock }),

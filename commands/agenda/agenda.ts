@@ -18,6 +18,8 @@ export type AgendaHandlers = {
 export interface AgendaDeps {
   agenda: Agenda;
   handlers: AgendaHandlers;
+  /** True while operators want no due work to be done. */
+  isPaused?: () => Promise<boolean>;
   clock: Clock;
   onError: (item: AgendaItem | undefined, error: unknown) => void;
 }
@@ -35,10 +37,11 @@ export async function runAgenda(deps: AgendaDeps, signal: AbortSignal): Promise<
  * Each call handles every due item once. An item that is still due and unchanged at the next call is retried after longer and
  * longer pauses.
  */
-export function createAgendaWorker({ agenda, handlers, clock, onError }: AgendaDeps) {
+export function createAgendaWorker({ agenda, handlers, isPaused, clock, onError }: AgendaDeps) {
   let pauses = new Map<string, { until: number; wait: number }>();
 
   return async function look(signal: AbortSignal): Promise<void> {
+    if (await isPaused?.()) return;
     const now = clock();
     const seen: typeof pauses = new Map();
     // Items that fail stay at the head of the list, so the limit grows to reach the others.
@@ -47,7 +50,7 @@ export function createAgendaWorker({ agenda, handlers, clock, onError }: AgendaD
       for (const item of due) {
         const key = JSON.stringify(item);
         if (seen.has(key)) continue;
-        if (signal.aborted) return;
+        if (signal.aborted || (await isPaused?.())) return;
         const pause = pauses.get(key);
         if (pause && pause.until > now) {
           seen.set(key, pause);

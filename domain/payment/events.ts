@@ -4,6 +4,7 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
+import { shortText } from '../kernel/text.js';
 import {
   customerIdSchema,
   orderIdSchema,
@@ -13,6 +14,9 @@ import {
   taxAmountsSchema,
 } from '../order/events.js';
 import { METHOD_KINDS } from './method-kinds.js';
+
+/** What became of an operation at the provider. */
+export const RECORDED_OUTCOMES = ['done', 'failed'] as const;
 
 export const methodKindSchema = z.enum(METHOD_KINDS);
 
@@ -70,7 +74,7 @@ export const paymentEvents = {
       clientSecret: personal(z.string().min(1).max(500)),
       kind: methodKindSchema.optional(),
     }),
-    personal: { ...payer, fields: ['clientSecret'] },
+    personal: { ...payer, fields: ['clientSecret'], afterForgetting: 'recorded' },
   },
   /**
    * `captureBefore`: when the authorisation lapses. `multicapture`: it may be captured in several parts. `card`, `last4` and
@@ -89,7 +93,7 @@ export const paymentEvents = {
       last4: personal(last4Schema).optional(),
       risk: riskSchema.optional(),
     }),
-    personal: { ...payer, fields: ['last4'] },
+    personal: { ...payer, fields: ['last4'], afterForgetting: 'recorded' },
   },
   AuthorisationDeclined: {
     version: 1,
@@ -149,7 +153,14 @@ export const paymentEvents = {
     version: 1,
     data: z.strictObject({ ...payment, disputeId: reference, outcome: z.enum(['won', 'lost']) }),
   },
+  /** Staff have stated the outcome of an operation that the provider did not report. The outcome itself is the next event. */
+  PaymentOperationResolved: {
+    version: 1,
+    data: z.strictObject({ ...operation, outcome: z.enum(RECORDED_OUTCOMES), reason: shortText(200) }),
+  },
 } satisfies EventDefinitions;
+
+export type RecordedOutcome = (typeof RECORDED_OUTCOMES)[number];
 
 /** Optional details that a provider adds to an authorisation or capture. */
 export interface AuthorisationDetails {

@@ -171,6 +171,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
       const { disputeId, amount, reason } = event.data;
       return { ...known, disputes: [...known.disputes, { disputeId, amount, reason, status: 'open' }] };
     }
+    case 'PaymentOperationResolved':
+      return known;
     case 'DisputeClosed': {
       const { disputeId, outcome } = event.data;
       const close = (one: Dispute): Dispute => (one.disputeId === disputeId ? { ...one, status: outcome } : one);

@@ -19,6 +19,7 @@ import {
   refundedOf,
   refundId,
 } from './ledger.js';
+import { PARKED_AFTER_MS, parkedOperations } from './parked.js';
 import { isRenewalDue, type PaymentCommand, payment, RENEW_WITHIN_MS } from './payment.js';
 
 const ids = { paymentId: 'payment_1', orderId: 'order_1' };
@@ -50,6 +51,11 @@ const captured: PaymentEvent = { type: 'PaymentCaptured', data: { ...ids, operat
 const captureFailed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
 const voidRequested: PaymentEvent = { type: 'VoidRequested', data: { ...ids, operationId: 'void' } };
 const voided: PaymentEvent = { type: 'PaymentVoided', data: { ...ids, operationId: 'void' } };
+const LATE = TEST_NOW + PARKED_AFTER_MS;
+const stateDone = (operationId: string) =>
+  ({ type: 'ResolveOperation', operationId, outcome: 'done', reason: 'seen in the dashboard' }) as const;
+const stateFailed = (operationId: string) =>
+  ({ type: 'ResolveOperation', operationId, outcome: 'failed', reason: 'seen in the dashboard' }) as const;
 const refundRequested: PaymentEvent = {
   type: 'RefundRequested',
   data: { ...ids, operationId: 'r1', amount: 300, reason: 'damaged' },
@@ -720,6 +726,64 @@ describe('A payment', () => {
     expect(status(requested, authorised, lapsed, renewalRequested, voidRequested, voided)).to.equal('voided');
   });
 
+  it('lets staff state an outcome that the provider does not report, after some minutes', () => {
+    const later = (history: readonly PaymentEvent[], command: PaymentCommand) => given(history).when(command, LATE);
+    const resolved = (operationId: string, outcome: 'done' | 'failed'): PaymentEvent => {
+      const data = { ...ids, operationId, outcome, reason: 'seen in the dashboard' };
+      return { type: 'PaymentOperationResolved', data };
+    };
+    given([requested, unknown])
+      .when(stateFailed('auth'), LATE - 1)
+      .thenRejected('rule_violated');
+    later([requested, unknown], stateFailed('auth')).then([resolved('auth', 'failed'), declined]);
+    later([requested, unknown], { ...stateDone('auth'), providerRef: 'ref' }).then([
+      resolved('auth', 'done'),
+      authorisedOnce,
+    ]);
+    later([requested, opened, unknown], stateDone('auth')).then([resolved('auth', 'done'), authorisedOnce]);
+    later([requested, unknown], stateDone('auth')).thenRejected('rule_violated');
+    later([requested, authorised, captureRequested], stateDone('c1')).then([resolved('c1', 'done'), captured]);
+    later([requested, authorised, captureRequested], stateFailed('c1')).then([
+      resolved('c1', 'failed'),
+      { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'seen in the dashboard' } },
+    ]);
+    later([...isCaptured, refundRequested], { ...stateDone('r1'), providerRef: 're' }).then([
+      resolved('r1', 'done'),
+      refunded,
+    ]);
+    later([...isCaptured, refundRequested], stateFailed('r1')).then([
+      resolved('r1', 'failed'),
+      { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'seen in the dashboard' } },
+    ]);
+    later([requested, voidRequested], stateDone('void')).then([resolved('void', 'done'), voided]);
+    later([requested, voidRequested], stateFailed('void')).thenRejected('rule_violated');
+  });
+
+  it('lets staff state nothing that is recorded otherwise, that the customer decides, or that nobody asked for', () => {
+    given([requested, authorised]).when(stateFailed('auth'), LATE).thenRejected('conflict');
+    given([requested, authorised]).when(stateDone('auth'), LATE).then([]);
+    given([requested, actionRequired]).when(stateFailed('auth'), LATE).thenRejected('not_found');
+    given([requested, unknown, voidRequested]).when(stateFailed('auth'), LATE).thenRejected('not_found');
+    given([requested]).when(stateFailed('other'), LATE).thenRejected('not_found');
+    given([...isCaptured, refundRequested, disputeOpened])
+      .when(stateDone('r1'), LATE)
+      .thenRejected('not_found');
+    given([voided]).when(stateDone('void'), LATE).thenRejected('not_found');
+    given([]).when(stateDone('void'), LATE).thenRejected('not_found');
+  });
+
+  it('is parked while an outcome is awaited for some minutes', () => {
+    const parked = (now: number, ...history: PaymentEvent[]) =>
+      parkedOperations(given(history).state as Payment, now).map(({ kind, operationId }) => `${kind} ${operationId}`);
+    expect(parked(LATE - 1, requested)).to.deep.equal([]);
+    expect(parked(LATE, requested)).to.deep.equal(['authorisation auth']);
+    expect(parked(LATE, requested, unknown)).to.deep.equal(['authorisation auth']);
+    expect(parked(LATE, ...isCaptured, refundRequested)).to.deep.equal(['refund r1']);
+    expect(parked(LATE, requested, voidRequested)).to.deep.equal(['void void']);
+    expect(parked(LATE, requested, authorised, captureRequested)).to.deep.equal(['capture c1']);
+    expect(parked(LATE, ...isCaptured)).to.deep.equal([]);
+  });
+
   it('is not called voided if money was never authorised', () => {
     const status = (...history: PaymentEvent[]) => paymentStatusOf(given(history).state);
     expect(status(voided)).to.equal('not_paid');
@@ -749,6 +813,7 @@ describe('A payment', () => {
       RecordRefundFailed: { given: [...isCaptured, refundRequested], when: recordRefundFailed },
       RecordDisputeOpened: { given: isCaptured, when: recordDisputeOpened },
       RecordDisputeClosed: { given: isCaptured, when: recordDisputeLost },
+      ResolveOperation: { given: [requested], when: stateFailed('auth'), now: LATE },
     });
     given([requested, voidRequested]).when(requestVoid).then([]);
   });

@@ -3,10 +3,16 @@
 import type { Decider } from '../kernel/decider.js';
 import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
-import { type Rejection, reject } from '../kernel/rejection.js';
+import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import type { TaxAmount } from '../order/events.js';
 import { taxesOfPart, taxesWithout } from '../order/taxes.js';
-import { type AuthorisationDetails, type CaptureDetails, type PaymentEvent, paymentEvents } from './events.js';
+import {
+  type AuthorisationDetails,
+  type CaptureDetails,
+  type PaymentEvent,
+  paymentEvents,
+  type RecordedOutcome,
+} from './events.js';
 import {
   type Authorisation,
   type AuthorisationTerms,
@@ -14,6 +20,7 @@ import {
   capturedOf,
   capturesBy,
   evolve,
+  GENERIC_DECLINE,
   heldBy,
   heldOf,
   holderOf,
@@ -28,6 +35,7 @@ import {
   refundableOf,
 } from './ledger.js';
 import type { MethodKind } from './method-kinds.js';
+import { PARKED_AFTER_MS, type ProviderOperation, providerOperations } from './parked.js';
 
 /** An authorisation may be renewed from this long before it lapses. */
 export const RENEW_WITHIN_MS = 24 * 3_600_000;
@@ -65,6 +73,8 @@ export type PaymentCommand =
         }
       | { type: 'RecordRefunded'; amount?: number; providerRef?: string }
       | { type: 'RecordRefundFailed'; reason: string }
+      /** `providerRef`: the provider's name for the money, if the ledger does not have it. */
+      | { type: 'ResolveOperation'; outcome: RecordedOutcome; providerRef?: string; reason: string }
     ))
   | DisputeFact;
 
@@ -122,6 +132,8 @@ function decide(command: PaymentCommand, state: Payment | null, now: number): De
     case 'RecordDisputeOpened':
     case 'RecordDisputeClosed':
       return recordDispute(command, state);
+    case 'ResolveOperation':
+      return resolveOperation(command, state, now);
     default:
       return recordAuthorisation(command, state);
   }
@@ -374,6 +386,59 @@ function recordDispute(command: DisputeFact, { paymentId, orderId, disputes }: P
     return known.status === outcome ? [] : reject('conflict', `${disputeId} was ${known.status} before.`);
   }
   return [...opened, { type: 'DisputeClosed', data: { ...ids, outcome } }];
+}
+
+/** What staff state is recorded as if the provider had said it, after the statement itself. */
+function resolveOperation(command: Command<'ResolveOperation'>, state: Payment, now: number): Decision {
+  const { operationId, outcome, reason } = command;
+  const known = providerOperations(state).find((one) => one.operationId === operationId);
+  if (!known) return unknownOperation(state, operationId);
+  if (known.outcome === outcome) return [];
+  if (known.outcome !== 'awaited') return reject('conflict', `${operationId} is ${known.outcome} already.`);
+  if (now < known.requestedAt + PARKED_AFTER_MS) {
+    const minutes = PARKED_AFTER_MS / 60_000;
+    return reject(
+      'rule_violated',
+      `The provider may still answer ${operationId}; wait ${minutes} minutes after its request.`,
+    );
+  }
+  const fact = statedFact(known, command, state);
+  const decision = isRejection(fact) ? fact : decide(fact, state, now);
+  if (isRejection(decision)) return decision;
+  const resolved = { ...idsOf(state, command), outcome, reason };
+  return [{ type: 'PaymentOperationResolved', data: resolved }, ...decision];
+}
+
+function statedFact(
+  { kind, operationId, amount }: ProviderOperation,
+  { outcome, reason, providerRef }: Command<'ResolveOperation'>,
+  state: Payment,
+): PaymentCommand | Rejection {
+  const isDone = outcome === 'done';
+  switch (kind) {
+    case 'authorisation': {
+      if (!isDone) return { type: 'RecordDeclined', operationId, declineCode: GENERIC_DECLINE };
+      const known = authorisationsOf(state).find((one) => one.operationId === operationId)?.providerRef ?? providerRef;
+      return known === undefined
+        ? reject('rule_violated', `Money is captured by the provider's reference; state the one of ${operationId}.`)
+        : { type: 'RecordAuthorised', operationId, amount, providerRef: known };
+    }
+    case 'capture':
+      return isDone
+        ? { type: 'RecordCaptured', operationId, amount, ...defined({ providerRef }) }
+        : { type: 'RecordCaptureFailed', operationId, reason };
+    case 'refund':
+      return isDone
+        ? { type: 'RecordRefunded', operationId, amount, ...defined({ providerRef }) }
+        : { type: 'RecordRefundFailed', operationId, reason };
+    case 'void':
+      return isDone
+        ? { type: 'RecordVoided', operationId }
+        : reject(
+            'rule_violated',
+            'Held money lapses by itself, so a void cannot fail for good; state that it is done.',
+          );
+  }
 }
 
 function idsOf({ paymentId, orderId }: PaymentKey, { operationId }: { operationId: string }) {

@@ -63,6 +63,7 @@ const VERBS = {
   get: ['Get', 'List', 'Search'],
   post: [
     ...['Add', 'Adjust', 'Apply', 'Approve', 'Authenticate', 'Cancel', 'Check', 'Collect', 'Create', 'Decline'],
+    ...['End', 'Pause', 'Resolve', 'Retry', 'Skip'],
     ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Refresh', 'Refund'],
     ...['Request', 'Resume', 'Save', 'Transfer', 'Unpublish'],
   ],

@@ -1,21 +1,28 @@
 // The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
-import { readSide } from '../../read-api/read-side.js';
+import { opsQueries } from '../../read-api/queries/ops.js';
+import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
+import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
+import { actorOf } from '../http/caller.js';
+import { earliestOf as earliestTime } from '../ids.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
+import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, archiveQueries: archive, readModels, seals, paymentService, paymentEndpoints } = all;
+    const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { operations, quarantine, archiveQueries: archive } = all;
     const parts = pick(all, [
       'runner',
       'clock',
-      'personal',
       'sessions',
       'tokens',
       'keyedHash',
@@ -26,14 +33,18 @@ export const apiParts = {
       'checkout',
       'settlement',
       'payments',
+      'forgetting',
+      'ownStreams',
+      'openings',
       'queries',
     ]);
     return lazy(() => {
-      const { runner: states, personal, queries } = parts;
+      const { runner: states, queries } = parts;
+      const { personal } = recordedOpenings;
       const { store, ownCommits } = ownStore;
       const { visibility } = readModels;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
-      const pricing = createPricing(parts);
+      const pricing = createPricing({ ...parts, personal });
       const { quotes } = pricing;
       const views = createViews({ states, quotes, personal, store, upTo: ownCommits.upTo });
       const currentCarts = createCurrentCartReader({
@@ -41,13 +52,30 @@ export const apiParts = {
         visibility: visibility.currentCarts,
         states,
       });
-      const shared = { ...parts, currentCarts, savedMethods, views };
-      return [
+      const earliestOf = (id: string) => earliestTime(id, parts.clock());
+      const shared = { ...parts, personal, currentCarts, savedMethods, views };
+      const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
+        parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
+      const endpoints = [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...shared, states, quotes, store, archive, visibility, publishableKey }),
+        ...readSide({
+          ...shared,
+          states,
+          quotes,
+          store,
+          decode: codec.decode,
+          earliestOf,
+          archive,
+          visibility,
+          publishableKey,
+          recordOpening,
+        }),
+        ...opsEndpoints({ operations }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
       ];
+      return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });
   },
 
@@ -94,3 +122,15 @@ export const apiParts = {
       });
     }),
 } satisfies Partial<Recipes>;
+
+/** The data of others that the endpoint opens is recorded as opened by its caller. */
+function recorded(endpoint: Endpoint, { during }: RecordedOpenings): Endpoint {
+  const purpose = `${endpoint.method.toUpperCase()} ${endpoint.path}`;
+  return {
+    ...endpoint,
+    handle(request) {
+      const { caller, requestId } = request;
+      return during({ actor: actorOf(caller), requestId, purpose }, () => endpoint.handle(request));
+    },
+  };
+}

@@ -1,6 +1,7 @@
 // The `aws` profile: read models are in Postgres, MongoDB, OpenSearch and Redis; data keys, sessions and idempotency records are in
-// DynamoDB. On local engines the program creates the tables itself; in AWS the deployment stack creates them.
+// DynamoDB, objects in S3. On local engines the program creates the tables itself; in AWS the deployment stack creates them.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
@@ -9,7 +10,6 @@ import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { createS3Archive } from '../archive/s3-archive.js';
-import { createS3Client } from '../aws.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -17,6 +17,9 @@ import { ensureExpiringTable } from '../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb-idempotency.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
 import { createMongoClient } from '../mongodb.js';
+import { createBulkFiles } from '../objects/bulk-files.js';
+import { createS3Files } from '../objects/s3-files.js';
+import { createS3Client, createS3Objects, ensureBucket, pingBucket } from '../objects/s3-objects.js';
 import { createOpenSearchClient } from '../opensearch.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
@@ -65,6 +68,11 @@ interface DocumentParts {
   documentStores: DocumentStores;
 }
 
+/** S3 as a client that answers. */
+interface S3Parts {
+  s3Server: { client: S3Client; bucket: string; engine: Engine };
+}
+
 export const awsParts = {
   ...dynamoParts,
 
@@ -73,14 +81,35 @@ export const awsParts = {
 
   documentStores: ({ documentServers, claimed: _ }) => lazy(() => documentServers),
 
-  profileEngines: ({ dynamoServer: { client, engine, name }, documentServers: { engines } }) =>
+  s3Server: ({ config, awsOptions, lifecycle, untilReachable }) =>
+    lazy(async () => {
+      const { address, ...options } = awsOptions;
+      const isLocal = options.endpoint !== undefined;
+      const bucket = bucketOf(config, isLocal);
+      const client = createS3Client(options);
+      lifecycle.onClose(() => client.destroy());
+      const check = () => pingBucket(client, bucket, PING_TIMEOUT_MS);
+      const ping = () =>
+        check().catch((error) => (isLocal && error.name === 'NotFound' ? undefined : Promise.reject(error)));
+      const engine: Engine = { name: 'S3', address, serves: 'read models', ping, check };
+      await untilReachable(engine);
+      if (isLocal) await ensureBucket(client, bucket);
+      return { client, bucket, engine };
+    }),
+
+  objectPlace: ({ s3Server: { client, bucket }, config: { namespace: prefix } }) =>
+    lazy(() => createS3Objects({ client, bucket, prefix })),
+
+  bulkFiles: ({ s3Server: { client } }) => lazy(() => createBulkFiles(createS3Files(client))),
+
+  profileEngines: ({ dynamoServer: { client, engine, name }, s3Server, documentServers: { engines } }) =>
     lazy(() => {
       const check = () =>
         Promise.all([
           readNothing(client, name(TABLES.subjectKeys), ['subject']),
           readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
         ]);
-      return [{ ...engine, check }, engines.mongodb, engines.opensearch, engines.redis];
+      return [{ ...engine, check }, s3Server.engine, engines.mongodb, engines.opensearch, engines.redis];
     }),
 
   profileStores: ({ dynamoServer, documentServers: { mongo, opensearch, redis, engines }, config: { namespace } }) =>
@@ -152,11 +181,21 @@ export const awsParts = {
       productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
       productPage: productPageQueries(redisDocuments(redis, productPage)),
     })),
-} satisfies Recipes<ProfileParts & DynamoParts & DocumentParts, Parts & DynamoParts & DocumentParts>;
+} satisfies Recipes<
+  ProfileParts & DynamoParts & DocumentParts & S3Parts,
+  Parts & DynamoParts & DocumentParts & S3Parts
+>;
 
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
   return { ...projection, name: `${namespace}-${projection.name}` };
+}
+
+/** Bucket names are global in AWS, so there is no default that would belong to this shop. */
+function bucketOf({ bucket, namespace }: ShopConfig, isLocal: boolean): string {
+  if (bucket !== undefined) return bucket;
+  if (isLocal) return `${namespace}-objects`;
+  throw new ConfigError('COMMERCE_BUCKET: is not set; name the S3 bucket for stock snapshots and the archive.');
 }
 
 async function openDocumentStores(

@@ -1,16 +1,23 @@
-// Background work: the projectors, the agenda and the archiver. One process of the shop runs them at a time.
+// Background work: the projectors, the agenda, the archiver and the daily stock snapshots. One process of the shop runs them at a
+// time.
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
 import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
+import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { runArchiver } from '../archive/run-archiver.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
+import { pauseUnlessAborted } from '../retry.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
+import type { Parts } from './parts.js';
 
 const CONSUMER = 'projectors';
+
+/** Interval at which the leader looks for a day that has ended. */
+const SNAPSHOTS_EVERY_MS = 10 * 60_000;
 
 /** Runs the background work while no other process does, until the signal aborts. Resolves when the work has stopped. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
@@ -23,6 +30,8 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
   const handlersOf = await shop.get('agendaHandlersOf');
+  const decisions = await shop.get('decisions');
+  const snapshots = await shop.get('stockSnapshots');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const archiving = {
@@ -35,6 +44,11 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     error instanceof Deposed
       ? log.info({ ...item, err: error }, 'due work is left to the new leader')
       : log.warn({ ...item, err: error }, 'due work failed; it will be retried');
+
+  const isPaused = async () => {
+    await decisions.ready();
+    return decisions.isAgendaPaused();
+  };
 
   setMaxListeners(0, signal); // every projector and feed listens to it
   const lead: Lead = async ({ signal: leading, fence }) => {
@@ -54,7 +68,8 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     try {
       await Promise.all([
         host.done,
-        runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading),
+        makeSnapshots({ snapshots, log }, leading),
+        runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),
       ]);
     } finally {
@@ -73,4 +88,22 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     (leading) => leadership.during(leading.fence, () => lead(leading)),
     signal,
   );
+}
+
+/** Makes the stock snapshots of the days that have ended, also those of days when no process ran. */
+async function makeSnapshots(
+  { snapshots, log }: Pick<Parts, 'log'> & { snapshots: StockSnapshots },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await snapshots.catchUp(await snapshots.lastDay(), {
+        signal,
+        onMade: ({ day, locations }) => log.info({ day, locations: locations.length }, 'a stock snapshot is made'),
+      });
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'a stock snapshot could not be made; it will be tried again');
+    }
+    await pauseUnlessAborted(SNAPSHOTS_EVERY_MS, signal);
+  }
 }

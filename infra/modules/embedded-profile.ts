@@ -1,4 +1,4 @@
-// The `embedded` profile: every port uses the Postgres of the shop.
+// The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
@@ -6,6 +6,8 @@ import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createBulkFiles } from '../objects/bulk-files.js';
+import { createFolderObjects } from '../objects/folder-objects.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
@@ -21,6 +23,8 @@ import { postgresForCommands } from './postgres-server.js';
 
 /** Folder of the archives in the data folder. Each log has its own in it. */
 export const ARCHIVE_FOLDER = 'archive';
+/** In the data folder. */
+export const OBJECTS_FOLDER = 'objects';
 
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
@@ -39,6 +43,9 @@ export const embeddedParts = {
 
   archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
     lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
+  objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
+
+  bulkFiles: () => lazy(() => createBulkFiles()),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {

@@ -9,10 +9,14 @@ import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhook
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { CurrentStaff } from '../../commands/identity/current-staff.js';
 import type { Sessions } from '../../commands/identity/ports.js';
+import type { Operations } from '../../commands/ops/operations.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
+import type { Openings } from '../../commands/personal/openings.js';
+import type { OwnStreams } from '../../commands/personal/own-streams.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
@@ -22,12 +26,15 @@ import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, Fence, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed, TamperAlarm } from '../../domain/kernel/feed.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
+import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
+import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import type { ArchiveQueries } from '../../read-api/audit/verification.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { Archiver } from '../archive/archiver.js';
@@ -36,6 +43,7 @@ import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
+import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
@@ -45,6 +53,8 @@ import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
+import type { BulkFiles } from '../objects/bulk-files.js';
+import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
@@ -52,6 +62,7 @@ import type { Mark, Store, Stores } from '../stores/store.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { Decisions } from './operators.js';
 import type { Processes } from './processes.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
@@ -108,6 +119,9 @@ export interface ProfileParts {
   sinks: Sinks;
   /** The query adapters of each read model in the stores of the profile. */
   queries: Queries;
+  /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
+  objectPlace: ObjectPlace;
+  bulkFiles: BulkFiles;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
@@ -134,6 +148,9 @@ export interface Parts extends EventStoreParts, ProfileParts {
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
   /** All engines of the shop. */
   engines: readonly Engine[];
+  /** The objects of this shop's log. */
+  objects: ObjectStore;
+  stockSnapshots: StockSnapshots;
   codec: CommitCodec;
   /** The event store, and the commits that this process has appended through it. */
   ownStore: ReturnType<typeof rememberOwnCommits>;
@@ -142,8 +159,19 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
+  openings: Openings;
+  /** The stores that hold data about customers outside the log, the data keys first. */
+  holders: readonly Holder[];
+  ownStreams: OwnStreams;
+  forgetting: Forgetting;
+  recordedOpenings: RecordedOpenings;
   tokens: Tokens;
+  /** What operators have decided. */
+  decisions: Decisions;
+  quarantine: Quarantine;
+  operations: Operations;
   readModels: ReadModels;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;

@@ -11,7 +11,9 @@ import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
+import { type Difference, type DifferenceOptions, differences } from '../../projections/runtime/difference.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
+import type { Interventions } from '../../projections/runtime/interventions.js';
 import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import {
   createProjector,
@@ -41,12 +43,19 @@ const MODELS = {
 
 export type ReadModelName = keyof typeof MODELS;
 
+/** What operators can pause: the projections by name, of which `agenda` stands for the work of the agenda. */
+export const PAUSABLE: readonly string[] = Object.values(MODELS)
+  .map(({ projection }) => projection.name)
+  .sort();
+
 export interface ReadModels {
   /** One for each store. */
   projectors: readonly Projector[];
   visibility: Record<ReadModelName, Visibility>;
   /** True once every read model shows these commits; false if `waitMs` ends first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
+  /** The documents of a projection that differ from the log. Undefined if there is no projection of this name. */
+  differences(name: string, options: DifferenceOptions): AsyncIterable<Difference> | undefined;
   /** Names of the projections that do not yet show the log up to `end` and these newer commits. */
   behind(end: Hlc, newest: SeenCommits): Promise<string[]>;
 }
@@ -57,6 +66,7 @@ export interface ReadModelsDeps {
   clock: Clock;
   log: Logger;
   metrics: ProjectionMetrics;
+  interventions: Interventions;
 }
 
 interface OpenModel {
@@ -90,6 +100,12 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
     ) as unknown as ReadModels['visibility'],
     show: async (seen, waitMs) =>
       (await Promise.all(models.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
+    differences(name, options) {
+      const found = stores.flatMap(({ documents, models }) =>
+        models.flatMap(({ projection }) => (projection.name === name ? [{ documents, projection }] : [])),
+      )[0];
+      return found && differences({ ...deps, ...found, isSkipped: deps.interventions.isSkipped }, options);
+    },
     behind: async (end, newest) => (await Promise.all(stores.map((store) => behindIn(store, end, newest)))).flat(),
   };
 }

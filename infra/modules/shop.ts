@@ -3,16 +3,23 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
+import { createOperations } from '../../commands/ops/operations.js';
+import { createForgetting } from '../../commands/personal/forgetting.js';
+import { createOpenings } from '../../commands/personal/openings.js';
+import { createOwnStreams } from '../../commands/personal/own-streams.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
+import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
+import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
 import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
@@ -22,10 +29,11 @@ import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
+import { createDecisions, createQuarantine } from './operators.js';
 import { constant, lazy, type Parts, type Recipes } from './parts.js';
 import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
-import { openReadModels } from './read-models.js';
+import { openReadModels, PAUSABLE } from './read-models.js';
 
 export const shopParts = {
   clock: constant(Date.now),
@@ -35,6 +43,10 @@ export const shopParts = {
   projectorHosts: () => lazy((): Parts['projectorHosts'] => new Set()),
 
   firstLook: () => lazy(() => createFirstLook()),
+
+  objects: ({ objectPlace, claimed: { log } }) => lazy(() => objectPlace.of(log)),
+
+  stockSnapshots: ({ eventStore: store, objects }) => lazy(() => createStockSnapshots({ store, objects })),
 
   codec: constant(createCommitCodec(eventTypes)),
 
@@ -76,6 +88,29 @@ export const shopParts = {
   runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
     lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
 
+  openings: ({ runner, clock }) => lazy(() => createOpenings({ runner, clock })),
+
+  recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
+
+  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
+    lazy((): Parts['holders'] => [
+      { name: 'data key', forget: (customerId) => personal.forget(customerId) },
+      { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
+      { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
+      { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
+    ]),
+
+  ownStreams: ({ eventStore: store, runner: states, queries: { orders } }) =>
+    lazy(() => createOwnStreams({ store, states, orders })),
+
+  forgetting: ({ runner, holders, ownStreams: own, queries: { orders }, checkout, settlement, clock, log }) =>
+    lazy(() => {
+      const onUnfinished = (customerId: string, step: string, error: unknown) =>
+        log.warn({ customerId, step, err: error }, 'a customer is not completely forgotten yet; it will be retried');
+      return createForgetting({ runner, holders, orders, own, checkout, settlement, clock, onUnfinished });
+    }),
+
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 
   staff: ({ runner, clock }) => lazy(() => createCurrentStaff({ runner, clock })),
@@ -102,17 +137,30 @@ export const shopParts = {
     clock,
     countedLog,
     paymentService: { providers, methods },
+    holders,
+    ownStreams: own,
+    queries: { orders },
     log,
   }) =>
     lazy(() => (fence) => {
       const store = fenced(ownStore, fence);
       const runner = openRunner(store, { snapshots, personal, clock, countedLog });
       const processes = assembleProcesses({ runner, clock, providers, log });
-      const { allocator: stock, settlement } = processes;
+      const { allocator: stock, checkout, settlement } = processes;
       const commitments = createStockCommitments({ store });
       return createAgendaHandlers({
         runner,
         ...processes,
+        forgetting: createForgetting({
+          runner,
+          holders,
+          orders,
+          own,
+          checkout,
+          settlement,
+          clock,
+          onUnfinished: () => {},
+        }),
         shortfalls: createShortfalls({ runner, clock, stock, commitments, settlement }),
         savedMethodOf: async (customerId, paidWith) =>
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
@@ -120,8 +168,17 @@ export const shopParts = {
       });
     }),
 
-  readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
-    lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) })),
+  decisions: ({ runner }) => lazy(() => createDecisions(runner)),
+
+  quarantine: ({ readModels: { projectors } }) => lazy(() => createQuarantine(projectors)),
+
+  operations: ({ runner, quarantine, checkout, settlement }) =>
+    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, checkout, settlement })),
+
+  readModels: ({ sinks, eventStore: store, clock, log, metrics: registry, decisions: interventions }) =>
+    lazy(() =>
+      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock), interventions }),
+    ),
 } satisfies Partial<Recipes>;
 
 function openRunner(

@@ -44,6 +44,8 @@ const REFUSALS = new Set([2, 52, 57, 121, 171, 10_334, 17_419, 17_420]);
 /** The positions of all projections in the database. */
 const POSITIONS = 'positions_v1';
 
+const KEYS_PER_PAGE = 1_000;
+
 /** Entry of the positions that holds the progress of the sweep. No stream id is empty. */
 const SWEEP_ID = '';
 
@@ -159,6 +161,18 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
       const outcomes = new Map(saved.flat());
       if ([...outcomes.values()].every((outcome) => outcome.saved)) await placeAll(placing, next, session as Places);
       return writes.map((write) => valueAt(outcomes, write));
+    },
+
+    async *keys(table) {
+      for (let after = '', isMore = true; isMore; ) {
+        const filter = { _id: { $gt: after } };
+        const find = () =>
+          documentsOf(table).find(filter, { projection: { _id: 1 }, sort: { _id: 1 }, limit: KEYS_PER_PAGE });
+        const found = await away(() => find().toArray());
+        if (found.length > 0) yield found.map(({ _id }) => _id);
+        after = found.at(-1)?._id ?? after;
+        isMore = found.length === KEYS_PER_PAGE;
+      }
     },
 
     async held() {

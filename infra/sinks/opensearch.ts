@@ -28,6 +28,10 @@ const GET_DOCUMENTS = 1_000;
 /** The most streams in quarantine that can be listed. */
 const MAX_HELD = 10_000;
 
+/** Keys of one page, and how long the index is kept as it was for the next one. */
+const KEYS_PER_PAGE = 1_000;
+const SCROLL = '5m';
+
 /** Longer keywords are stored but not found: Lucene rejects terms above 32,766 bytes. */
 const MAX_KEYWORD_LENGTH = 8_000;
 
@@ -138,6 +142,25 @@ function createStore(client: Client, prefix: string): DocumentStore {
       );
       const hits = body.hits.hits as unknown as Found<StoredPosition>[];
       return new Map(hits.map(({ _id, _source }) => [_id as StreamId, positionOf(_source)]));
+    },
+
+    /** In a scroll, which shows the index as it was when it began. */
+    async *keys(table) {
+      const index = prefix + table;
+      await away(() => client.indices.refresh({ index }, REQUEST));
+      const body = { size: KEYS_PER_PAGE, sort: ['_doc'], _source: false };
+      let page = (await away(() => client.search({ index, scroll: SCROLL, body: body as never }, REQUEST))).body;
+      try {
+        while (page.hits.hits.length > 0) {
+          yield page.hits.hits.map(({ _id }) => _id as string);
+          const scroll_id = page._scroll_id as string;
+          page = (await away(() => client.scroll({ body: { scroll_id, scroll: SCROLL } }, REQUEST)))
+            .body as typeof page;
+        }
+      } finally {
+        const scroll_id = page._scroll_id as string;
+        await client.clearScroll({ body: { scroll_id } }, REQUEST).catch(() => {});
+      }
     },
 
     async sweepState() {

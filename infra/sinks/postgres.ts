@@ -27,6 +27,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** Data that the type or an index cannot hold: classes `data exception` and `program limit exceeded`. */
 const REFUSAL_SQLSTATE = /^(22|54)...$/;
 
+const KEYS_PER_PAGE = 1_000;
+
 /** The positions of all projections in the schema. */
 const POSITIONS = 'positions_v1';
 
@@ -149,6 +151,16 @@ function createStore(pool: Pool): DocumentStore {
         [],
       );
       return new Map(rows.map(({ stream, ...row }) => [stream, positionOf(row)]));
+    },
+
+    async *keys(table) {
+      const page = `select key from ${physical(table)} where key > $1 order by key limit ${KEYS_PER_PAGE}`;
+      for (let after = '', isMore = true; isMore; ) {
+        const { rows } = await query<{ key: string }>(page, [after]);
+        if (rows.length > 0) yield rows.map(({ key }) => key);
+        after = rows.at(-1)?.key ?? after;
+        isMore = rows.length === KEYS_PER_PAGE;
+      }
     },
 
     async sweepState() {
@@ -296,11 +308,17 @@ function indexesSql(table: string, { fields, indexes = [] }: Projection<never, n
   const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(valueAt(kinds, field));
   const sorted = indexes.map((combination) => combination.filter(isSorted));
   const single = Object.keys(fields).filter((field) => isSorted(field) && !sorted.flat().includes(field));
-  const expressions = [...sorted, ...single.map((field) => [field])]
+  const isTime = (field: string) => valueAt(kinds, field) === 'time';
+  const expressions = [...sorted, ...single.filter((field) => !isTime(field)).map((field) => [field])]
     .map((combination) => combination.map((field) => fieldSql(field, valueAt(kinds, field))).join(', '))
     .filter((expression) => expression !== '');
   return [
     ...[...new Set(expressions)].map((expression) => `create index on ${table} (${expression});`),
+    // Documents without the time, such as those of the agenda that are done, are not in its index.
+    ...single.filter(isTime).map((field) => {
+      const time = fieldSql(field, 'time');
+      return `create index on ${table} (${time}) where ${time} is not null;`;
+    }),
     ...Object.entries(fields).map(([field, kind]) => {
       const isSearched = kind === 'keywords' || kind === 'text';
       return isSearched ? `create index on ${table} using gin (${fieldSql(field, kind)});` : '';

@@ -34,10 +34,13 @@ export const REDIS_OPTIONS = {
 const POSITION_HASHES = 256;
 
 const HELD = 'positions_v1:held';
-const SWEEP = 'positions_v1:sweep';
+export const SWEEP = 'positions_v1:sweep';
 
 /** Positions that one script call writes. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
+
+/** Keys of any kind that one step of a scan looks at. */
+const SCANNED_KEYS = 1_000;
 
 /** Compare-and-set: the document must have the loaded revision, or '' if it did not exist. */
 const SAVE = `
@@ -118,6 +121,21 @@ function createStore(redis: Client): DocumentStore {
       return new Map([...positions].filter(([, { held }]) => held));
     },
 
+    async *keys(table) {
+      const { keyPrefix = '' } = redis.options;
+      const start = documentKey(table, '');
+      const match = `${(keyPrefix + start).replaceAll(/[*?[\]\\]/g, '\\$&')}*`;
+      for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+        let cursor = '0';
+        do {
+          const scan: Command = ['scan', cursor, 'MATCH', match, 'COUNT', SCANNED_KEYS];
+          const [page] = (await run(node, [scan])) as [[string, string[]]];
+          cursor = page[0];
+          if (page[1].length > 0) yield page[1].map((key) => key.slice(keyPrefix.length + start.length));
+        } while (cursor !== '0');
+      }
+    },
+
     async sweepState() {
       const [text] = (await run(redis, [['get', SWEEP]])) as [string | null];
       return text === null ? undefined : (JSON.parse(text) as SweepState);
@@ -159,7 +177,7 @@ function positionCommands(positions: ReadonlyMap<StreamId, StreamPosition>): Com
   return held.length > 0 ? [['sadd', HELD, ...held], ...commands] : commands;
 }
 
-function positionsKey(stream: StreamId): string {
+export function positionsKey(stream: StreamId): string {
   const place = createHash('sha1').update(stream).digest()[0]! % POSITION_HASHES;
   return `positions_v1:${place}`;
 }

@@ -2,9 +2,9 @@
 // document that a failover has set back behind the position of its stream.
 import { pairs } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { commitsOf } from './commits.js';
 import type { Draft, Evolution, Touches } from './evolution.js';
 import { type DocumentStore, type DocumentWrite, type Loaded, positionFor, type StoredDocument } from './sink.js';
 
@@ -15,8 +15,25 @@ const DOCUMENTS_AT_ONCE = 500;
 const MAX_NAMED_DOCUMENTS = 10;
 
 export interface Comparer {
-  /** Returns the number of documents. */
+  /** Compares the documents that the streams touch, and repairs those that differ. Returns the number of documents. */
   compare(streams: readonly StreamId[]): Promise<number>;
+  /** Compares documents with the fold of these streams, and of those that feed the stored documents. Changes nothing. */
+  examine(follower: Followed, asked: ReadonlyMap<string, Iterable<StreamId>>): Promise<Examined[]>;
+  /** Writes what was expected. Returns the keys of the documents that nobody else has written meanwhile. */
+  mend(follower: Followed, wrong: readonly Examined[]): Promise<string[]>;
+  /** The commits of a stream that the projection can process, with the documents that they touch. */
+  history(stream: StreamId, follower: Followed, upTo: number): AsyncIterable<{ touches: Touches }>;
+}
+
+/** A document, and the fold of the streams that feed it. */
+export interface Examined {
+  key: string;
+  feeds: readonly StreamId[];
+  expected: Draft | undefined;
+  stored: StoredDocument | undefined;
+  isRight: boolean;
+  /** Of the store that was read. */
+  session: unknown;
 }
 
 export interface Followed {
@@ -65,8 +82,20 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
 
   async function compareSome(stream: StreamId, follower: Followed, keys: readonly string[], done: Done): Promise<void> {
     const { name } = follower;
-    const ids = keys.map((key) => ({ table: name, key }));
-    const feeds = feedsOf(stream, keys, await documents.load(ids, []));
+    const examined = await examine(follower, new Map(keys.map((key) => [key, [stream]])));
+    for (const { key, feeds } of examined) done.set(key, new Set([...(done.get(key) ?? []), ...feeds]));
+    const wrong = examined.filter(({ isRight }) => !isRight);
+    const repaired = await mend(follower, wrong);
+    metrics?.compared(name, keys.length, repaired.length);
+    if (repaired.length === 0) return;
+    const told = { projection: name, number: repaired.length, documents: repaired.slice(0, MAX_NAMED_DOCUMENTS) };
+    log.error(told, 'documents differed from the log; they are repaired');
+  }
+
+  async function examine(follower: Followed, asked: ReadonlyMap<string, Iterable<StreamId>>): Promise<Examined[]> {
+    const { name } = follower;
+    const ids = [...asked.keys()].map((key) => ({ table: name, key }));
+    const feeds = feedsOf(asked, await documents.load(ids, []));
     const found = await documents.load(ids, [...feeds.keys()]);
     const stored = new Map(found.documents.map((document) => [document.key, document]));
     const drafts = new Map<string, Draft>();
@@ -75,20 +104,25 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
       // A document may be ahead of the position, because another worker is writing it or did not finish.
       const limits = new Map(fed.map((key) => [key, Math.max(place, stored.get(key)?.positions[feed] ?? 0)]));
       await fold(feed, follower, limits, drafts);
-      for (const key of fed) done.set(key, (done.get(key) ?? new Set()).add(feed));
     }
-    const wrong = keys.filter((key) => !isSame(drafts.get(key), stored.get(key)));
+    return [...asked.keys()].map((key) => ({
+      key,
+      feeds: [...feeds].flatMap(([feed, fed]) => (fed.includes(key) ? [feed] : [])),
+      expected: drafts.get(key),
+      stored: stored.get(key),
+      isRight: isSame(drafts.get(key), stored.get(key)),
+      session: found.session,
+    }));
+  }
+
+  async function mend({ name }: Followed, wrong: readonly Examined[]): Promise<string[]> {
     const outcomes = await documents.save(
-      wrong.map((key) => writeOf(name, key, drafts.get(key), stored.get(key))),
+      wrong.map(({ key, expected, stored }) => writeOf(name, key, expected, stored)),
       new Map(),
-      found.session,
+      wrong[0]?.session,
     );
     // Another worker has written the others meanwhile.
-    const repaired = pairs(wrong, outcomes).flatMap(([key, { saved }]) => (saved ? [key] : []));
-    metrics?.compared(name, keys.length, repaired.length);
-    if (repaired.length === 0) return;
-    const told = { projection: name, number: repaired.length, documents: repaired.slice(0, MAX_NAMED_DOCUMENTS) };
-    log.error(told, 'documents differed from the log; they are repaired');
+    return pairs(wrong, outcomes).flatMap(([{ key }, { saved }]) => (saved ? [key] : []));
   }
 
   async function fold(
@@ -116,28 +150,30 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     upTo: number,
   ): AsyncIterable<{ commit: Commit; touches: Touches }> {
     if (upTo === 0) return;
-    try {
-      for await (const commit of store.read(stream)) {
-        if (commit.position.commitNo > upTo) return;
-        const touches = touchesOrNothing(evolution, commit);
-        if (!touches) return;
-        if (touches.size > 0) yield { commit, touches };
-        if (commit.position.commitNo >= upTo) return;
-      }
-    } catch (error) {
-      if (!(error instanceof InvalidEvent)) throw error;
+    for await (const commit of commitsOf(store, stream)) {
+      if (commit.position.commitNo > upTo) return;
+      const touches = touchesOrNothing(evolution, commit);
+      if (!touches) return;
+      if (touches.size > 0) yield { commit, touches };
+      if (commit.position.commitNo >= upTo) return;
     }
   }
 
-  return { compare };
+  return { compare, examine, mend, history };
 }
 
-/** The streams that feed the documents, with the keys of those. */
-function feedsOf(stream: StreamId, keys: readonly string[], { documents }: Loaded): Map<StreamId, string[]> {
-  const feeds = new Map<StreamId, string[]>([[stream, [...keys]]]);
+/** The streams that feed the documents, with the keys of those: the streams that were asked for, and those that the store knows. */
+function feedsOf(asked: ReadonlyMap<string, Iterable<StreamId>>, { documents }: Loaded): Map<StreamId, string[]> {
+  const byKey = new Map([...asked].map(([key, streams]) => [key, new Set(streams)]));
   for (const { key, positions } of documents) {
-    for (const feed of Object.keys(positions) as StreamId[]) {
-      if (feed !== stream) feeds.set(feed, [...(feeds.get(feed) ?? []), key]);
+    for (const feed of Object.keys(positions) as StreamId[]) byKey.get(key)?.add(feed);
+  }
+  const feeds = new Map<StreamId, string[]>();
+  for (const [key, streams] of byKey) {
+    for (const feed of streams) {
+      const fed = feeds.get(feed);
+      if (fed) fed.push(key);
+      else feeds.set(feed, [key]);
     }
   }
   return feeds;

@@ -2,6 +2,8 @@
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { DomainEvent, RecordedEvent } from '../../domain/kernel/event.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { FoundCommit } from './commits.js';
 import type { Document, Handler, Projection } from './projection.js';
 import type { Positions } from './sink.js';
 
@@ -16,13 +18,15 @@ export interface Draft {
 export type Touches = ReadonlyMap<string, readonly RecordedEvent[]>;
 
 export interface Evolution {
-  /** Throws if the projection cannot process the commit. */
-  touches(commit: Commit): Touches;
+  /** Throws if the projection cannot process the commit. A commit that operators skip touches nothing. */
+  touches(commit: FoundCommit): Touches;
   /** The documents that the commit changes. It takes each document from `before`. Throws if one cannot be evolved. */
   evolve(commit: Commit, touches: Touches, before: (key: string) => Draft | undefined): Map<string, Draft>;
 }
 
-export function createEvolution(projection: Projection<never, never>): Evolution {
+export type IsSkipped = (projection: string, stream: StreamId, commitNo: number) => boolean;
+
+export function createEvolution(projection: Projection<never, never>, isSkipped: IsSkipped = () => false): Evolution {
   const handlers = new Map(Object.entries(projection.on as Record<string, Handler<Document, DomainEvent>>));
 
   function evolveOne(document: Draft['document'], event: RecordedEvent, key: string, at: number): Draft['document'] {
@@ -31,8 +35,10 @@ export function createEvolution(projection: Projection<never, never>): Evolution
   }
 
   return {
-    touches({ events }) {
+    touches({ stream, position, events, unreadable }) {
       const touches = new Map<string, RecordedEvent[]>();
+      if (isSkipped(projection.name, stream, position.commitNo)) return touches;
+      if (unreadable) throw unreadable;
       for (const event of events) {
         for (const key of new Set(handlers.get(event.type)?.keys(event))) {
           const earlier = touches.get(key);

@@ -353,6 +353,7 @@ async function openStore(name: string, { clock, sinks }: ReturnType<typeof creat
         return documents.held();
       });
     },
+    keys: (name) => documents.keys(name),
     sweepState: () => call(() => documents.sweepState()),
     setSweepState: (state) =>
       call(async () => {

@@ -109,7 +109,11 @@ export function runProjectors({
     const owing = present.filter((lane) => lane.owesSweep());
     for (const lane of owing) lane.forgive();
     const failed = new Set<Lane>();
-    await Promise.all(fresh.map((lane) => lane.inTurn(() => lane.projector.retry()).catch(() => failed.add(lane))));
+    const release = ({ projector }: Lane, isFresh: boolean) =>
+      isFresh ? projector.retry() : projector.retryReleased();
+    await Promise.all(
+      present.map((lane) => lane.inTurn(() => release(lane, fresh.includes(lane))).catch(() => failed.add(lane))),
+    );
     const targets = targetsOf(
       present.filter((lane) => !failed.has(lane)),
       (lane) => failed.add(lane),

@@ -10,6 +10,7 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore } from '../../infra/event-store/memory.js';
 import { type Note, noteCommit, notes } from '../../test/contracts/notes.js';
 import { createMemorySink } from '../../test/memory-sink.js';
+import type { Interventions } from './interventions.js';
 import type { Projection } from './projection.js';
 import { createProjector, type ProjectorDeps } from './projector.js';
 import { type DocumentStore, positionFor } from './sink.js';
@@ -173,7 +174,7 @@ describe('A projector', () => {
       expect(await textsOf('x')).to.deep.equal([1, 1]);
       expect(await textsOf('y')).to.deep.equal([2]);
       expect(await projector.quarantined()).to.deep.equal([
-        { projection: 'texts_v1', stream: A, commitNo: 2, error: 'poison', since },
+        { projection: 'texts_v1', name: 'texts', stream: A, commitNo: 2, error: 'poison', since },
       ]);
     });
 
@@ -250,6 +251,109 @@ describe('A projector', () => {
     });
   });
 
+  describe('obeys operators', () => {
+    const createRuled = async () => {
+      const rules = { revision: 1, skipped: [] as string[], paused: [] as string[] };
+      const interventions: Interventions = {
+        ready: async () => {},
+        refresh: async () => rules.revision,
+        concerns: (stream) => stream === 'ops#shop',
+        isPaused: (name) => rules.paused.includes(name),
+        isSkipped: (...commit) => rules.skipped.includes(commit.join(' ')),
+      };
+      const world = await createWorld({ interventions });
+      const decide = (change: Partial<typeof rules>) => Object.assign(rules, change, { revision: rules.revision + 1 });
+      return { ...world, decide, heard: async () => world.projector.apply(await world.write('ops#shop', 'decided')) };
+    };
+
+    it('who skip a commit for one projection: it goes on, and stays without it in sweeps and comparisons', async () => {
+      const { write, projector, decide, heard, textsOf, sizesOf, sweepOnce } = await createRuled();
+      await projector.apply(await write(A, 'x', 'poison', 'x'));
+      await projector.retryReleased();
+      expect(await projector.quarantined()).to.have.length(1);
+      decide({ skipped: ['texts note#a 2'] });
+      await heard();
+      expect(await projector.quarantined()).to.deep.equal([]);
+      await projector.apply(await write(A, 'x', 'poison'));
+      expect(await textsOf('x')).to.deep.equal([1, 3, 4]);
+      expect((await projector.quarantined())[0]).to.include({ commitNo: 5 });
+      await sweepOnce();
+      await projector.compare([A]);
+      expect(await textsOf('x')).to.deep.equal([1, 3, 4]);
+      expect(await sizesOf(A)).to.equal(5);
+    });
+
+    it('who skip a commit that the store rejected, or that has been applied: the comparison removes what it has done', async () => {
+      const { write, projector, decide, textsOf, sizesOf } = await createRuled();
+      await projector.apply(await write(A, 'x', 'x'));
+      decide({ skipped: ['texts note#a 2'] });
+      await projector.compare([A]);
+      expect(await textsOf('x')).to.deep.equal([1]);
+      decide({ skipped: [] });
+      await projector.compare([A]);
+      expect(await textsOf('x')).to.deep.equal([1, 2]);
+      expect(await sizesOf(A)).to.equal(2);
+    });
+
+    it('who skip a commit that this program cannot read', async () => {
+      const { write, log, createFor, decide, textsOf, sizesOf, positionOf } = await createRuled();
+      const newer: EventStore = {
+        ...log,
+        async *read(stream, after) {
+          for await (const commit of log.read(stream, after)) {
+            if (commit.position.commitNo === 2) throw new InvalidEvent('NoteWritten', 'has version 9');
+            yield commit;
+          }
+        },
+      };
+      await write(A, 'x', 'y', 'x');
+      const projector = createFor(newer);
+      decide({ skipped: ['texts note#a 2'] });
+      await projector.catchUp(new Map([[A, 3]]));
+      expect([await positionOf(A), await positionOf(A, 'sizes_v1')]).to.deep.equal([3, 1]);
+      decide({ skipped: ['texts note#a 2', 'sizes note#a 2'] });
+      await projector.retryReleased();
+      await projector.compare([A]);
+      expect([await textsOf('x'), await textsOf('y'), await sizesOf(A)]).to.deep.equal([[1, 3], undefined, 2]);
+      expect(await projector.quarantined()).to.deep.equal([]);
+    });
+
+    it('who pause a projection: it stays where it is, also for new streams, and catches up when it is resumed', async () => {
+      const { write, projector, decide, heard, textsOf, sizesOf, sweepOnce, positionOf, clock } = await createRuled();
+      await projector.apply(await write(A, 'x'));
+      decide({ paused: ['texts'] });
+      await projector.apply([...(await write(A, 'x')), ...(await write(B, 'x'))]);
+      clock.now += 60_000;
+      await sweepOnce();
+      await projector.retry();
+      expect(await textsOf('x')).to.deep.equal([1]);
+      expect([await sizesOf(A), await sizesOf(B)]).to.deep.equal([2, 1]);
+      expect([await positionOf(A), await positionOf(B)]).to.deep.equal([1, 0]);
+      const [texts, sizes] = await projector.status();
+      expect([texts!.paused, sizes!.paused]).to.deep.equal([true, false]);
+      expect(await projector.quarantined()).to.deep.equal([]);
+
+      decide({ paused: [] });
+      await heard();
+      expect(await textsOf('x')).to.deep.equal([1, 2, 1]);
+      expect([await positionOf(A), await positionOf(B)]).to.deep.equal([2, 1]);
+    });
+
+    it('who pause all projections of a store, and one that has a stream in quarantine', async () => {
+      const { write, projector, decide, textsOf, sizesOf, store } = await createRuled();
+      await projector.apply(await write(A, 'poison'));
+      decide({ paused: ['texts', 'sizes'] });
+      await projector.apply([...(await write(A, 'x')), ...(await write(B, 'x'))]);
+      await projector.retry();
+      expect([await textsOf('x'), await sizesOf(A), await sizesOf(B)]).to.deep.equal([undefined, 1, undefined]);
+      decide({ paused: [] });
+      await projector.retryReleased();
+      expect([await textsOf('x'), await sizesOf(A), await sizesOf(B)]).to.deep.equal([[1], 2, 1]);
+      expect((await projector.quarantined()).map(({ commitNo }) => commitNo)).to.deep.equal([1]);
+      expect((await store.load([], [B])).positions.get(B)).to.deep.equal({ of: NAMES, commitNo: 1 });
+    });
+  });
+
   describe('rejects', () => {
     it('while the sink or the log does not answer, and loses nothing', async () => {
       let away = true;
@@ -306,6 +410,7 @@ describe('A projector', () => {
         version: 1,
         sweptTo: 0,
         lag: { commits: 3, seconds: (clock.now - oldest) / 1000, atLeast: false },
+        paused: false,
         quarantine: [],
       });
       expect(sizes).to.deep.equal({ ...texts, name: 'sizes' });

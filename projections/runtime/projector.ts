@@ -3,11 +3,14 @@
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { InvalidEvent, Unavailable } from '../../domain/kernel/errors.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
+import { commitsOf } from './commits.js';
 import { createComparer, type Followed } from './comparer.js';
 import { createEvolution, type Draft, type Evolution, type Touches } from './evolution.js';
+import { type Interventions, NO_INTERVENTIONS } from './interventions.js';
 import { type Projection, physicalName } from './projection.js';
 import {
   type DocumentId,
@@ -63,6 +66,8 @@ export interface ProjectorDeps {
   store: EventStore;
   clock: Clock;
   log: Logger;
+  /** What operators have decided. Default: nothing. */
+  interventions?: Interventions;
   metrics?: ProjectionMetrics;
   /** Called with the new positions after positions have moved. */
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
@@ -71,6 +76,8 @@ export interface ProjectorDeps {
 export interface Quarantine {
   /** Physical name. */
   projection: string;
+  /** Name without the version. */
+  name: string;
   stream: StreamId;
   /**
    * The commit that cannot be processed. The stream stops before it until a retry succeeds. A commit that cannot be evolved
@@ -92,7 +99,8 @@ export interface ProjectionStatus {
    * in seconds. The numbers are exact unless `atLeast` is true: then the log after `sweptTo` was too long to read to its end.
    */
   lag: { commits: number; seconds: number; atLeast: boolean };
-  quarantine: Omit<Quarantine, 'projection'>[];
+  paused: boolean;
+  quarantine: Omit<Quarantine, 'projection' | 'name'>[];
 }
 
 /** Every method rejects while the store or the log does not answer. The caller can simply call it again later. */
@@ -105,8 +113,13 @@ export interface Projector {
   apply(commits: readonly Commit[]): Promise<void>;
   /** Brings each stream to at least this commit, from the log. */
   catchUp(tails: ReadonlyMap<StreamId, number>): Promise<void>;
-  /** Releases all streams from quarantine and repairs them from the log. Those that fail again return to it. */
-  retry(): Promise<void>;
+  /**
+   * Releases this stream from quarantine, or all streams, and repairs them from the log. Those that fail again return to it. Also
+   * repairs what `retryReleased` repairs.
+   */
+  retry(stream?: StreamId): Promise<void>;
+  /** Reads the decisions of operators, and repairs the streams of projections that were resumed or may skip a commit now. */
+  retryReleased(): Promise<void>;
   quarantined(): Promise<Quarantine[]>;
   /** One for each projection. */
   status(): Promise<ProjectionStatus[]>;
@@ -154,11 +167,12 @@ interface Follower extends Followed {
 
 export function createProjector(deps: ProjectorDeps): Projector {
   const { engine, projections, documents, store, clock, log, metrics, onAdvance } = deps;
+  const { interventions = NO_INTERVENTIONS } = deps;
   const followed = projections.map(
     (projection): Follower => ({
       name: physicalName(projection),
       projection,
-      evolution: createEvolution(projection),
+      evolution: createEvolution(projection, interventions.isSkipped),
     }),
   );
   const names = followed.map(({ name }) => name).sort();
@@ -168,11 +182,14 @@ export function createProjector(deps: ProjectorDeps): Projector {
   }
   const followersOf = (stream: StreamId) => byCategory.get(categoryOf(stream)) ?? [];
   const touchesOf = rememberTouches();
+  /** The decisions of operators that are taken into account. */
+  let handled: number | undefined;
   const comparer = createComparer({ documents, store, log, metrics, followersOf });
 
   async function apply(commits: readonly Commit[]): Promise<void> {
     const arrived = new Map<StreamId, Map<number, Commit>>();
     const tails = new Map<StreamId, number>();
+    if (commits.some(({ stream }) => interventions.concerns(stream))) await retryReleased();
     for (const commit of commits) {
       const { stream, position } = commit;
       entry(arrived, stream, () => new Map()).set(position.commitNo, commit);
@@ -185,9 +202,33 @@ export function createProjector(deps: ProjectorDeps): Projector {
     await bringTo(tails);
   }
 
-  async function retry(): Promise<void> {
-    const streams = new Set((await quarantined()).map(({ stream }) => stream));
-    const toTheEnd = new Map([...streams].map((stream) => [stream, Number.POSITIVE_INFINITY]));
+  async function retry(only?: StreamId): Promise<void> {
+    handled = await interventions.refresh();
+    await release(only === undefined ? await streamsHeld(() => true) : [only]);
+  }
+
+  async function retryReleased(): Promise<void> {
+    const revision = await interventions.refresh();
+    if (revision === handled) return;
+    const { isSkipped } = interventions;
+    await release(await streamsHeld((stream, name, { commitNo }) => isSkipped(name, stream, commitNo + 1)));
+    handled = revision;
+  }
+
+  /** The streams of projections that were resumed, and the wanted ones of those in quarantine. */
+  async function streamsHeld(isWanted: (stream: StreamId, name: string, held: Held) => boolean): Promise<StreamId[]> {
+    return [...(await documents.held())].flatMap(([stream, { held: places = {} }]) => {
+      const isOne = followersOf(stream).some(({ name, projection }) => {
+        const held = places[name];
+        if (held?.error !== undefined) return isWanted(stream, projection.name, held);
+        return held?.paused === true && !interventions.isPaused(projection.name);
+      });
+      return isOne ? [stream] : [];
+    });
+  }
+
+  async function release(streams: readonly StreamId[]): Promise<void> {
+    const toTheEnd = new Map(streams.map((stream) => [stream, Number.POSITIVE_INFINITY]));
     await bringTo(toTheEnd, NOTHING, { evenQuarantined: true });
   }
 
@@ -197,6 +238,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     arrived: Arrived = NOTHING,
     { evenQuarantined = false } = {},
   ): Promise<void> {
+    await interventions.ready();
     const open = new Map<StreamId, Work>();
     for (const [stream, target] of tails) {
       if (followersOf(stream).length === 0) continue;
@@ -267,13 +309,14 @@ export function createProjector(deps: ProjectorDeps): Projector {
   function planOf(work: Work, stored: StreamPosition | undefined, evenQuarantined: boolean): Plan {
     const places = new Map<string, Held>();
     const going: number[] = [];
-    for (const { name } of followersOf(work.stream)) {
+    for (const { name, projection } of followersOf(work.stream)) {
       const commitNo = positionFor(name, stored);
-      const { error, since } = stored?.held?.[name] ?? {};
-      const isWaiting = error !== undefined && !evenQuarantined;
-      places.set(name, { commitNo, ...(isWaiting && { error, ...(since && { since }) }) });
+      const { error, since } = (!evenQuarantined && stored?.held?.[name]) || {};
+      const paused = interventions.isPaused(projection.name) || undefined;
+      const place = { commitNo, ...defined({ error, since: error && since, paused }) };
+      places.set(name, place);
       const stuck = work.stuck.get(name);
-      if (!isWaiting && !(stuck && commitNo >= stuck.commitNo - 1)) going.push(commitNo);
+      if (!isHeldBack(place) && !(stuck && commitNo >= stuck.commitNo - 1)) going.push(commitNo);
     }
     const base = Math.min(...going, Number.POSITIVE_INFINITY);
     const [first] = work.run;
@@ -295,8 +338,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
         const { commitNo } = commit.position;
         for (const { name, evolution } of followersOf(work.stream)) {
           const place = places.get(name)!;
-          if (place.error !== undefined || commitNo <= place.commitNo || isBehind(work.stuck.get(name), commitNo))
-            continue;
+          if (isHeldBack(place) || commitNo <= place.commitNo || isBehind(work.stuck.get(name), commitNo)) continue;
           const mine = entry(drafts, name, () => new Map());
           try {
             const touches = orThrow(touchesOf(name, evolution, commit));
@@ -357,9 +399,8 @@ export function createProjector(deps: ProjectorDeps): Projector {
     const next = new Map<string, Held>();
     for (const [name, place] of places) {
       const poison =
-        work.stuck.get(name) ??
-        (work.endsAt && place.error === undefined && last < work.target ? work.endsAt : undefined);
-      if (place.error !== undefined) next.set(name, place);
+        work.stuck.get(name) ?? (work.endsAt && !isHeldBack(place) && last < work.target ? work.endsAt : undefined);
+      if (isHeldBack(place)) next.set(name, place);
       else if (poison && poison.commitNo > place.commitNo && poison.commitNo <= Math.max(last, place.commitNo) + 1) {
         next.set(name, {
           commitNo: poison.commitNo - 1,
@@ -369,7 +410,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
       } else next.set(name, { commitNo: Math.max(place.commitNo, last) });
     }
     const commitNo = Math.max(...[...next.values()].map((place) => place.commitNo));
-    const held = [...next].filter(([, place]) => place.error !== undefined || place.commitNo < commitNo);
+    const held = [...next].filter(([, place]) => isHeldBack(place) || place.commitNo < commitNo);
     const position: StreamPosition = {
       of: [...next.keys()].sort(),
       commitNo,
@@ -403,12 +444,15 @@ export function createProjector(deps: ProjectorDeps): Projector {
         report(name, stream, held);
       }
       const reached = commits.at(-1)?.position.commitNo ?? base;
-      const isStopped = [...places].every(([name, { error }]) => error !== undefined || stuck.has(name));
+      const isStopped = [...places].every(([name, place]) => isHeldBack(place) || stuck.has(name));
       work.run = work.isCareful ? work.run.filter((commit) => commit.position.commitNo > reached) : [];
       const hasMore = work.isCareful && work.run.length > 0;
       if (reached >= target || isStopped || (work.endsAt && !hasMore)) open.delete(stream);
     }
-    for (const [name, { commits, newest }] of applied) metrics?.applied(name, commits, secondsSince(newest));
+    for (const [name, { commits, newest }] of applied) {
+      // The time of a commit that cannot be read is not known.
+      if (newest > 0) metrics?.applied(name, commits, secondsSince(newest));
+    }
     if (positions.size > 0) onAdvance?.(new Map([...positions].map(([stream, { commitNo }]) => [stream, commitNo])));
   }
 
@@ -437,34 +481,31 @@ export function createProjector(deps: ProjectorDeps): Projector {
     const run: Commit[] = [];
     work.run = run;
     let last = after;
-    try {
-      for await (const commit of store.read(stream, after)) {
-        run.push(commit);
-        last = commit.position.commitNo;
-        budget.commits--;
-        if (last >= target || budget.commits <= 0) return;
-      }
-      const error = `the log has no such commit, though commit ${target} was seen`;
-      work.endsAt = { commitNo: target < Number.POSITIVE_INFINITY ? last + 1 : Number.POSITIVE_INFINITY, error };
-    } catch (error) {
-      if (!(error instanceof InvalidEvent)) throw error;
-      work.endsAt = { commitNo: last + 1, error: error.message };
+    for await (const commit of commitsOf(store, stream, after)) {
+      run.push(commit);
+      last = commit.position.commitNo;
+      budget.commits--;
+      if (last >= target || budget.commits <= 0) return;
     }
+    const error = `the log has no such commit, though commit ${target} was seen`;
+    work.endsAt = { commitNo: target < Number.POSITIVE_INFINITY ? last + 1 : Number.POSITIVE_INFINITY, error };
   }
 
   // ── Status ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async function quarantined(): Promise<Quarantine[]> {
-    return [...(await documents.held())].flatMap(([stream, position]) =>
-      Object.entries(position.held ?? {}).flatMap(([projection, { commitNo, error, since = '' }]) =>
-        error !== undefined && names.includes(projection)
-          ? [{ projection, stream, commitNo: commitNo + 1, error, since }]
-          : [],
-      ),
+    return [...(await documents.held())].flatMap(([stream, { held = {} }]) =>
+      followed.flatMap(({ name: projection, projection: { name } }) => {
+        const { commitNo, error, since = '' } = held[projection] ?? {};
+        return commitNo !== undefined && error !== undefined
+          ? [{ projection, name, stream, commitNo: commitNo + 1, error, since }]
+          : [];
+      }),
     );
   }
 
   async function status(): Promise<ProjectionStatus[]> {
+    await interventions.refresh();
     const { sweptTo } = await sweepState();
     const quarantine = await quarantined();
     const lags = await lagsBehind(
@@ -476,7 +517,8 @@ export function createProjector(deps: ProjectorDeps): Projector {
       version: projection.version,
       sweptTo,
       lag: valueAt(lags, name),
-      quarantine: quarantine.flatMap(({ projection: stuck, ...rest }) => (stuck === name ? [rest] : [])),
+      paused: interventions.isPaused(projection.name),
+      quarantine: quarantine.flatMap(({ projection: stuck, name: _, ...rest }) => (stuck === name ? [rest] : [])),
     }));
   }
 
@@ -529,9 +571,13 @@ export function createProjector(deps: ProjectorDeps): Projector {
     apply,
     catchUp,
     retry,
+    retryReleased,
     quarantined,
     status,
-    compare: comparer.compare,
+    async compare(streams) {
+      await interventions.ready();
+      return comparer.compare(streams);
+    },
     sweepState,
     saveSweepState,
     lineage: () => documents.lineage(),
@@ -572,17 +618,23 @@ function byTable(documents: readonly StoredDocument[]): Map<string, Map<string, 
   return tables;
 }
 
+/** Stays at its position: the next commit is in quarantine, or the projection is paused. */
+function isHeldBack({ error, paused }: Held): boolean {
+  return error !== undefined || paused === true;
+}
+
 function isBehind(poison: Poison | undefined, commitNo: number): boolean {
   return poison !== undefined && poison.commitNo <= commitNo;
 }
 
 /** With sorted names, because a store may return them in any order. */
 function inOrder({ of, commitNo, held = {} }: StreamPosition) {
-  const places = Object.entries(held).map(([name, { commitNo: reached, error, since }]) => [
+  const places = Object.entries(held).map(([name, { commitNo: reached, error, since, paused }]) => [
     name,
     reached,
     error,
     since,
+    paused,
   ]);
   return [of, commitNo, places.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))];
 }

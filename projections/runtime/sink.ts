@@ -43,13 +43,18 @@ export interface StreamPosition {
   held?: Readonly<Record<string, Held>>;
 }
 
-/** The position of a projection that is behind the others: it is being built, or the next commit cannot be processed. */
+/**
+ * The position of a projection that is behind the others, or stays where it is: it is being built, it was paused, or the next
+ * commit cannot be processed.
+ */
 export interface Held {
   commitNo: number;
   /** Why the next commit cannot be processed. The stream stops for this projection until a retry succeeds. */
   error?: string;
   /** RFC 3339. */
   since?: string;
+  /** The projection was paused when the next commit came. */
+  paused?: true;
 }
 
 /** Progress of the comparison with the log. It is stored as JSON. */
@@ -111,6 +116,9 @@ export interface DocumentStore {
   lineage(): Promise<string>;
   /** Calls the listener when a connection or the topology has changed, so that the store may be another one. */
   onDoubt?(listener: () => void): void;
+
+  /** The keys of all documents of a projection, tombstones included, some at a time. A key may come twice. */
+  keys(table: string): AsyncIterable<string[]>;
 
   /** Makes saved documents of a projection searchable, in stores that need an extra step for it. */
   refresh?(table: string): Promise<void>;

@@ -1,5 +1,7 @@
 // `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
 import { Command, Option } from 'commander';
+import { ENCODINGS, type Encoding } from '../../commands/import/csv.js';
+import { ImportError } from '../../commands/import/import-error.js';
 import {
   type Books,
   type Counts,
@@ -7,9 +9,7 @@ import {
   type Pages,
   readPages,
 } from '../../commands/import/online-retail/books.js';
-import { ImportError } from '../../commands/import/online-retail/import-error.js';
 import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
-import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/rows.js';
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
@@ -18,6 +18,7 @@ import { type CommonOptions, positiveInteger, withJson, withProfile } from '../o
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
+import { stockImportCommand } from './import-stock.js';
 
 /** In percent. */
 const HEAP_GROWTH = 25;
@@ -67,7 +68,10 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
       console.log(options.json ? JSON.stringify(summary) : tableOf(summary, imported.books));
       if (summary.differing) console.error(warningOf(file, summary.differing));
     });
-  return new Command('import').description('import data into the shop').addCommand(onlineRetail);
+  return new Command('import')
+    .description('import data into the shop')
+    .addCommand(onlineRetail)
+    .addCommand(stockImportCommand());
 }
 
 /** Resolves when the read models show the imported data. Closes the shop in any case. */

@@ -17,7 +17,7 @@ import { unlessInUse } from '../../infra/presence.js';
 import { isSealedWith, requireSameEventStore } from '../../infra/stores/claim.js';
 import { otherShops } from '../../infra/stores/postgres-stores.js';
 import type { Store } from '../../infra/stores/store.js';
-import { entriesOf, type FolderEntries } from '../data-folder.js';
+import { entriesOf, type FolderEntries, OWN_FOLDERS } from '../data-folder.js';
 import { CommandFailed } from '../errors.js';
 import { usesRealAws } from '../local-engines.js';
 import { openEngines } from '../open-engines.js';
@@ -27,9 +27,11 @@ interface ResetOptions extends CommonOptions {
   yes?: boolean;
 }
 
+type Erasable = Pick<Store, 'name' | 'erase'>;
+
 /** What will be deleted. */
 interface Plan {
-  stores: readonly Store[];
+  stores: readonly Erasable[];
   /** Paths relative to the data folder. */
   files: readonly string[];
   /** The reason why files of this product are kept. */
@@ -105,11 +107,12 @@ async function planOf(shop: Shop, server: PostgresServer, config: Config, own: r
   const needing = [...(await otherShops(server.pool, server.schemas))].filter(
     ([, mark]) => server.isOwn || (key && typeof mark === 'object' && isSealedWith(key, mark)),
   );
-  const stores: Store[] = [];
+  const stores: Erasable[] = [];
   for (const store of [log, ...others]) {
     const mark = await store.mark();
     requireSameEventStore(store, mark, claimantOf(config));
     if (mark !== undefined) stores.push(store);
+    if (store === log && typeof mark === 'object') stores.push(...(await objectsOf(shop, mark.log)));
   }
   if (needing.length > 0) {
     const names = needing.map(([schema]) => (schema === 'public' ? 'the shop of the profile embedded' : schema));
@@ -117,6 +120,13 @@ async function planOf(shop: Shop, server: PostgresServer, config: Config, own: r
   }
   // Deleting the folder's Postgres deletes all of its data.
   return { stores: (await isInFolder(config)) ? [] : stores, files: own };
+}
+
+/** The stock snapshots and the archive of the log, if there are any. */
+async function objectsOf(shop: Shop, log: string): Promise<Erasable[]> {
+  const place = await shop.get('objectPlace');
+  for await (const _ of place.of(log).list('')) return [{ name: place.name, erase: () => place.erase(log) }];
+  return [];
 }
 
 async function erase({ pool, schemas, isOwn }: PostgresServer, config: Config, plan: Plan): Promise<void> {
@@ -169,7 +179,8 @@ async function deleteFiles(dataDir: string, paths: readonly string[]): Promise<v
   // The keys are deleted last. Without them the remaining data could not be read.
   for (const path of paths) await rm(join(dataDir, path), { recursive: true, force: true });
   // The folder stays if it is a link or a mount, or contains other files.
-  for (const folder of [postgres, dataDir]) await rmdir(folder).catch(() => {});
+  for (const folder of [...OWN_FOLDERS.map((name) => join(dataDir, name)), dataDir])
+    await rmdir(folder).catch(() => {});
 }
 
 /** Renames first, so that deletion is one step. If this program is killed, the next start removes the renamed folder. */

@@ -90,8 +90,8 @@ function ago(ms: number): string {
 function tables(statuses: readonly ProjectionStatus[]): string {
   const projections = table({
     head: ['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine'],
-    rows: statuses.map(({ name, version, sweptTo, lag, quarantine }) => [
-      name,
+    rows: statuses.map(({ name, version, sweptTo, lag, paused, quarantine }) => [
+      paused ? `${name} (paused)` : name,
       version,
       `${lag.atLeast ? '≥ ' : ''}${lag.commits}`,
       lag.commits === 0 ? '' : lag.seconds.toFixed(1),
@@ -107,5 +107,5 @@ function tables(statuses: readonly ProjectionStatus[]): string {
     head: ['projection', 'stream', 'commit', 'since', 'error'],
     rows: stuck.map(({ name, stream, commitNo, since, error }) => [name, stream, commitNo, since, error]),
   });
-  return `${projections}\n${MEANING}\n\nStreams in quarantine; the program retries them at its next start:\n${quarantine}`;
+  return `${projections}\n${MEANING}\n\nStreams in quarantine; the program retries them at its next start, \`commerce quarantine\` at once:\n${quarantine}`;
 }

@@ -398,6 +398,7 @@ function faulty(store: DocumentStore, faults: Faults): DocumentStore {
             : store.save(writes, new Map(firstHalf([...positions])), session),
       ),
     held: () => call(() => store.held()),
+    keys: (table) => store.keys(table),
     sweepState: () => call(() => store.sweepState()),
     setSweepState: (state) => call(() => store.setSweepState(state)),
     lineage: () => call(() => store.lineage()),

@@ -1,8 +1,14 @@
 // The contract of every sink, for any store.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import type { StreamId } from '../../domain/kernel/stream.js';
+import { type Commit, START } from '../../domain/kernel/commit.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { type StreamId, streamId } from '../../domain/kernel/stream.js';
+import { createCommitCodec } from '../../infra/event-store/codec.js';
+import { createMemoryEventStore } from '../../infra/event-store/memory.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
+import { createProjector } from '../../projections/runtime/projector.js';
 import type {
   DocumentStore,
   DocumentWrite,
@@ -12,6 +18,7 @@ import type {
 } from '../../projections/runtime/sink.js';
 import { runsOf } from '../every-case.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
+import { type Note, noteCommit, notes } from './notes.js';
 
 /** A history creates its own tables, which is slow in some engines. */
 const DELIVERY_TIMEOUT_MS = 60_000;
@@ -113,6 +120,16 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect(tombstone).to.deep.include({ document: null, positions: { [STOCK]: 2 } });
       expect(await saveOne({ key: 'a', document: {} })).to.deep.equal({ saved: false, stale: true });
       expect(await saveOne({ key: 'a', document: {}, revision: tombstone.revision })).to.deep.equal({ saved: true });
+    });
+
+    it('are listed by key, tombstones included, and without those of another projection', async () => {
+      const keys = ['a*', 'a[b]', '\\', 'ü ', ...Array.from({ length: 1_050 }, (_, n) => `key ${n}`)];
+      const writes = keys.map((key) => written({ key, document: key === 'a*' ? null : {} }));
+      for (let from = 0; from < writes.length; from += 250) await store.save(writes.slice(from, from + 250), new Map());
+      await store.save([{ ...written({ key: 'theirs' }), table: physicalName(other) }], new Map());
+      const found: string[] = [];
+      for await (const page of store.keys(table)) found.push(...page);
+      expect([...new Set(found)].sort()).to.deep.equal([...keys].sort());
     });
 
     it('come back exactly as they were saved', async () => {
@@ -250,10 +267,66 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     expect(await store.save([], new Map())).to.deep.equal([]);
   });
 
+  it('takes nothing from a projector that saves late, after the projector of a new leader has gone on', async () => {
+    const texts: Projection<{ texts: string[] }, DomainEvent<'NoteWritten', Note>> = {
+      name: projection.name,
+      version: 2,
+      categories: ['note'],
+      fields: {},
+      on: {
+        NoteWritten: {
+          keys: () => ['all'],
+          evolve: (before, { data }) => ({ texts: [...(before?.texts ?? []), data.text] }),
+        },
+      },
+    };
+    const log = createMemoryEventStore({ codec: createCommitCodec(notes) });
+    const documents = await makeSink().open([texts]);
+    const projectorOn = (on: DocumentStore) =>
+      createProjector({ engine: 'it', projections: [texts], documents: on, store: log, clock: Date.now, log: SILENT });
+    const stream = streamId('note', projection.name);
+    const commits = await notesIn(log, stream, ['one', 'two', 'three']);
+
+    let replaces = true;
+    const hanging: DocumentStore = {
+      ...documents,
+      async save(...batch) {
+        if (replaces) {
+          replaces = false;
+          await projectorOn(documents).apply(commits);
+        }
+        return documents.save(...batch);
+      },
+    };
+    await projectorOn(hanging).apply(commits.slice(0, 1));
+    expect(replaces).to.equal(false);
+
+    const { documents: found, positions } = await documents.load(
+      [{ table: physicalName(texts), key: 'all' }],
+      [stream],
+    );
+    expect(found[0]).to.deep.include({ document: { texts: ['one', 'two', 'three'] }, positions: { [stream]: 3 } });
+    expect(positions.get(stream)).to.deep.equal({ of: [physicalName(texts)], commitNo: 3 });
+  });
+
   it('ends as an in-order replay, whatever happens to messages and workers', async function () {
     this.timeout(DELIVERY_TIMEOUT_MS);
     await deliveryProperty(makeSink, delivery);
   });
+}
+
+const SILENT = { info() {}, warn() {}, error() {} };
+
+/** Appends a note for each text to a new stream. */
+async function notesIn(log: EventStore, stream: StreamId, texts: readonly string[]): Promise<Commit[]> {
+  let end = START;
+  for (const text of texts) {
+    const result = await log.append(stream, end, noteCommit(end, text, { text }));
+    if (result.appended) end = result.position;
+  }
+  const commits: Commit[] = [];
+  for await (const commit of log.read(stream)) commits.push(commit);
+  return commits;
 }
 
 /** A projection with a field of each kind. */

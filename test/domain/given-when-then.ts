@@ -66,9 +66,9 @@ export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>):
   };
 }
 
-/** One example of every command of a decider, each with a history in which it has an effect. */
+/** One example of every command of a decider, each with a history in which it has an effect, and the time of the command. */
 export type CommandExamples<C extends { type: string }, E> = {
-  [T in C['type']]: { given: readonly E[]; when: Extract<C, { type: T }> };
+  [T in C['type']]: { given: readonly E[]; when: Extract<C, { type: T }>; now?: number };
 };
 
 /** The standard test of every decider: a repeated command changes nothing. */
@@ -76,11 +76,13 @@ export function issuedTwiceChangesNothing<C extends { type: string }, S, E exten
   subject: Decider<C, S, E>,
   examples: CommandExamples<C, E>,
 ): void {
-  for (const { given, when } of Object.values<{ given: readonly E[]; when: C }>(examples)) {
+  for (const { given, when, now = TEST_NOW } of Object.values<{ given: readonly E[]; when: C; now?: number }>(
+    examples,
+  )) {
     const before = fold(subject, subject.initialState, given, TEST_NOW);
-    const first = subject.decide(when, before, TEST_NOW);
+    const first = subject.decide(when, before, now);
     if (isRejection(first) || first.length === 0) throw different(`${when.type} had no effect`, first, 'events');
-    const again = subject.decide(when, fold(subject, before, first, TEST_NOW), TEST_NOW);
+    const again = subject.decide(when, fold(subject, before, first, now), now);
     expectSame(again, [], `${when.type} changed something when it was issued again`);
   }
 }

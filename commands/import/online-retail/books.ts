@@ -5,10 +5,11 @@ import { defined } from '../../../domain/kernel/json.js';
 import type { Money } from '../../../domain/kernel/money.js';
 import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
+import type { Encoding } from '../csv.js';
+import { ImportError } from '../import-error.js';
 import { classify, faultOf, type Refusal, timeOf } from './classify.js';
-import { ImportError } from './import-error.js';
 import { createPurchases, type Purchase, type Purchases, type Sale } from './purchases.js';
-import { checksumOf, type Encoding, type Row, readRows } from './rows.js';
+import { checksumOf, type Row, readRows } from './rows.js';
 
 export const CURRENCY = 'GBP';
 

@@ -1,7 +1,9 @@
 // The second pass: complete invoices in time order, even if their rows are spread over the file.
+
+import { changedMeanwhile } from '../csv.js';
 import { type Books, movementId, type ReturnBook } from './books.js';
 import { classify } from './classify.js';
-import { changedMeanwhile, checksumOf, type Row, readRows } from './rows.js';
+import { checksumOf, type Row, readRows } from './rows.js';
 
 export interface Invoice {
   number: string;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { the } from '../../../test/the.js';
-import { ImportError } from './import-error.js';
-import { type Encoding, type Row, readRows } from './rows.js';
+import type { Encoding } from '../csv.js';
+import { ImportError } from '../import-error.js';
+import { type Row, readRows } from './rows.js';
 
 const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
 const LANTERN = '536365,71053,"LANTERN, ""METAL"" ",6,2010-12-01 08:26:00,3.39,17850.0,United Kingdom';

@@ -14,7 +14,7 @@ import { runsOf } from '../../../test/every-case.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { booksOf, createImportWorld, type ImportWorld } from '../../../test/import-world.js';
 import { the } from '../../../test/the.js';
-import { ImportError } from './import-error.js';
+import { ImportError } from '../import-error.js';
 import { importMeta } from './ports.js';
 import { importInvoices } from './run.js';
 

@@ -1,15 +1,15 @@
 // Sends the contents of a file through the command handlers of the shop: first the products, then the invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again has the same result.
-import { setTimeout } from 'node:timers/promises';
-import { isProblem, orThrow, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
+import { isProblem, orThrow } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
 import type { OrderLine } from '../../../domain/order/events.js';
 import type { OrderCommand, OrderContents } from '../../../domain/order/order.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
+import { ImportError } from '../import-error.js';
+import { inFlight } from '../in-flight.js';
+import { isPassing, retryWhileAway } from '../patience.js';
 import { type Books, CURRENCY, type Pages } from './books.js';
-import { ImportError } from './import-error.js';
-import { inFlight } from './in-flight.js';
 import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
 import {
   customerIdOf,
@@ -33,10 +33,6 @@ const PRODUCTS_IN_FLIGHT = 64;
  * one go. It would block the event loop for seconds, and pending calls to engines would time out.
  */
 const ROWS_PER_ROUND = 2_000;
-
-/** How long an engine may be down before the import gives up. */
-const PATIENCE_MS = 2 * 60_000;
-const RETRY_EVERY_MS = 1_000;
 
 /** Earlier sales of the shop that the file's returns may belong to. */
 export function askSalesBefore(ports: ImportPorts, pages: Pages, signal: AbortSignal): Promise<Sale[]> {
@@ -165,21 +161,4 @@ function orderOf(invoice: Invoice): OrderCommand & { type: 'PlaceOrder' } {
       occurredAt: at,
     },
   };
-}
-
-/** Retries until the engines answer. Work that was already done is recognised. */
-async function retryWhileAway<T>({ clock }: ImportPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const deadline = clock() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error) || clock() > deadline) throw error;
-      await setTimeout(RETRY_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof Unavailable || error instanceof StreamBusy;
 }

@@ -2,8 +2,8 @@
 import type { RecordedEvent } from '../../../domain/kernel/event.js';
 import { keyOf, streamOf } from '../../../domain/kernel/id.js';
 import type { OrderEvent } from '../../../domain/order/events.js';
+import { inFlight } from '../in-flight.js';
 import { type Pages, returningCustomers } from './books.js';
-import { inFlight } from './in-flight.js';
 import { isOwn } from './own-entries.js';
 import { customerIdOf, type ImportPorts, invoiceOfReturn } from './ports.js';
 import type { Sale } from './purchases.js';

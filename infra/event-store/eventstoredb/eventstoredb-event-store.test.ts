@@ -15,7 +15,7 @@ import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
 import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
 import { describeWith, freshName } from '../../../test/engines.js';
-import { createServerLog } from '../../../test/eventstoredb/log.js';
+import { createServerLog, type Proposed } from '../../../test/eventstoredb/log.js';
 import { type EventStoreDbServer, startEventStoreDbServer } from '../../../test/eventstoredb/server.js';
 import { runsOf } from '../../../test/every-case.js';
 import { the } from '../../../test/the.js';
@@ -24,7 +24,7 @@ import { LoadConflict } from '../log-loader.js';
 import { createEventStoreDb, type EventStoreDb } from './client.js';
 import { fromEvent, NotACommit, prefixOf, toEvent } from './commit-event.js';
 import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
-import { createEventStoreDbLoader } from './loader.js';
+import { createEventStoreDbLoader, LOADED_TOGETHER } from './loader.js';
 
 const codec = createCommitCodec(notes);
 
@@ -188,41 +188,60 @@ describe('The order of the log on EventStoreDB', () => {
   const prefix = prefixOf('shop', 'log');
   const now = Date.now();
 
-  /** Commits with the server's time of their arrival, in ms from the start. The writer's time is behind it, or a little ahead. */
-  const arrivals = fc.array(
+  /** Some pages of commits. Each arrives some ms after the last one, and was decided some ms before. */
+  const anyHistory = fc.array(
     fc.record({
-      pause: fc.oneof({ weight: 9, arbitrary: fc.nat(50) }, fc.constant(40_000)),
+      pause: fc.oneof({ weight: 300, arbitrary: fc.nat(20) }, fc.constant(40_000)),
       delay: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: -2_000, max: 10_000 }) }, fc.constant(29_000)),
       isForeign: fc.boolean(),
     }),
-    { minLength: 1, maxLength: 1_500 },
+    { minLength: 2_000, maxLength: 3_500, size: 'max' },
   );
+  const anyRanges = fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 3, maxLength: 5 });
 
   it('is that of time, stream and number for every range, however late commits arrive', async () => {
-    const property = fc.asyncProperty(arrivals, fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 4 }), check);
-    await fc.assert(property, { numRuns: runsOf(15) });
+    const property = fc.asyncProperty(anyHistory, anyRanges, async (history, ranges) => {
+      let time = 0;
+      const arrivals = history.map(({ pause, delay, isForeign }, n) => {
+        time += pause;
+        return { time, at: hlcOf(now - 3_600_000 + time - delay) + n, isForeign };
+      });
+      await check(arrivals, ranges);
+    });
+    await fc.assert(property, { numRuns: runsOf(8), endOnFailure: true });
   });
 
-  async function check(history: { pause: number; delay: number; isForeign: boolean }[], ranges: [number, number][]) {
-    let time = now - 3_600_000;
-    const log = createServerLog({ clock: () => time });
+  it('is the same for a log that was loaded, whose commits arrive together and hours apart by their own time', async () => {
+    const property = fc.asyncProperty(anyRanges, async (ranges) => {
+      const chunks = Array.from({ length: 30 }, (_, chunk) =>
+        Array.from({ length: LOADED_TOGETHER }, (_, n) => {
+          const at = hlcOf(1_600_000_000_000 + (chunk * LOADED_TOGETHER + n) * 3_600_000);
+          return { time: chunk, at, isForeign: false };
+        }).reverse(),
+      );
+      await check(chunks.flat(), ranges);
+    });
+    await fc.assert(property, { numRuns: runsOf(5), endOnFailure: true });
+  });
+
+  async function check(arrivals: { time: number; at: Hlc; isForeign: boolean }[], ranges: [number, number][]) {
+    let time = 0;
+    const log = createServerLog({ clock: () => now - 3_600_000 + time });
     const entries: LogEntry[] = [];
-    for (const [n, { pause, delay, isForeign }] of history.entries()) {
-      time += pause;
-      const at = hlcOf(time - delay) + n;
-      const commit = codec.encode(streamId('note', `${n}`), START, { ...noteCommit(START, 'c', {}), at });
-      const { metadata, ...event } = toEvent(commit);
-      const recorded = { ...event, contentType: '', metadata: Buffer.from(JSON.stringify(metadata)) };
-      log.append(isForeign ? `other/${commit.pk}` : prefix + commit.pk, 'any', [recorded]);
-      if (!isForeign) entries.push(entryOf(commit));
+    for (const [n, arrival] of arrivals.entries()) {
+      time = arrival.time;
+      const stored = codec.encode(streamId('note', `${n}`), START, { ...noteCommit(START, 'c', {}), at: arrival.at });
+      log.append(arrival.isForeign ? `other/${stored.pk}` : prefix + stored.pk, 'any', [toLogEvent(stored)]);
+      if (!arrival.isForeign) entries.push(entryOf(stored));
     }
     entries.sort(compareLogEntries);
     const store = createEventStoreDbEventStore({ db: readingFrom(log.all), prefix, codec });
-    const timeOf = (place: number): Hlc => entries[place % (entries.length + 1)]?.at ?? 0;
-    for (const [from, to] of [[entries.length, entries.length], ...ranges] as [number, number][]) {
-      const [after, upTo] = [timeOf(from), to === entries.length ? Number.MAX_SAFE_INTEGER : timeOf(to)];
+    const timeOf = (place: number): Hlc => the(entries[place % entries.length]).at;
+    const everything: [Hlc, Hlc] = [0, Number.MAX_SAFE_INTEGER];
+    for (const [after, upTo] of [...ranges.map((range) => range.map(timeOf)), everything] as [Hlc, Hlc][]) {
       const expected = entries.filter(({ at }) => at > after && at <= upTo);
       expect(await all(store.log(after, upTo)), `${after} ${upTo}`).to.deep.equal(expected);
+      expect(await all(store.newest(after))).to.deep.equal(entries.filter(({ at }) => at > after));
     }
   }
 
@@ -231,10 +250,8 @@ describe('The order of the log on EventStoreDB', () => {
     const log = createServerLog({ clock: () => time });
     for (let n = 0; n < 20_000; n++) {
       time += 100;
-      const commit = codec.encode(streamId('note', `${n}`), START, { ...noteCommit(START, 'c', {}), at: hlcOf(time) });
-      const { metadata, ...event } = toEvent(commit);
-      const recorded = { ...event, contentType: '', metadata: Buffer.from(JSON.stringify(metadata)) };
-      log.append(prefix + commit.pk, 'any', [recorded]);
+      const stored = codec.encode(streamId('note', `${n}`), START, { ...noteCommit(START, 'c', {}), at: hlcOf(time) });
+      log.append(prefix + stored.pk, 'any', [toLogEvent(stored)]);
     }
     let events = 0;
     const counted = readingFrom(log.all, (count) => {
@@ -268,6 +285,12 @@ function losingReplies(db: EventStoreDb, loseReply: () => boolean): EventStoreDb
       return isStored;
     },
   };
+}
+
+/** As the server gets it. */
+function toLogEvent(commit: StoredCommit): Proposed {
+  const { metadata, ...event } = toEvent(commit);
+  return { ...event, contentType: 'application/octet-stream', metadata: Buffer.from(JSON.stringify(metadata)) };
 }
 
 /** A client that reads this log without a network. */

@@ -223,7 +223,8 @@ function failure(promise: Promise<unknown>): Promise<unknown> {
 /** A pool whose appends succeed but lose their replies, a given number of times. */
 function losingReplies(pool: Pool, loseReply: () => boolean): Pool {
   return observed(pool, (name) => {
-    if (name === 'log-append' && loseReply()) throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    if (name.startsWith('log-append') && loseReply())
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
   });
 }
 

@@ -1,5 +1,5 @@
 // The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import type { Pool, PoolClient, QueryResult } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
 import { lastOf } from '../../../domain/kernel/collections.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
@@ -35,8 +35,8 @@ import {
   commitColumns,
   EVENTS_SQL,
   storedCommit,
-  WAKE_CHANNEL,
 } from './postgres-events-table.js';
+import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
 
 /**
  * Under load the next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs
@@ -62,14 +62,11 @@ const LOG_PAGE_ROWS = 5_000;
 /** Streams that are read at a time. The pool has other users. */
 const READS_IN_FLIGHT = 8;
 
-/**
- * Shortest interval between wake-ups of the feed. The first append after a pause wakes it at once; later ones share a wake-up.
- */
-const WAKE_EVERY_MS = 20;
-
 export interface PostgresEventStoreOptions {
   pool: Pool;
   codec: CommitCodec;
+  /** Shared with the feed of this process. */
+  wakes?: FeedWakes;
   clock?: Clock;
   watermarkLagMs?: number;
 }
@@ -87,10 +84,10 @@ export function createEventsTable(pool: Pool): Promise<void> {
 export function createPostgresEventStore({
   pool,
   codec,
+  wakes = createFeedWakes(pool),
   clock = Date.now,
   watermarkLagMs = WATERMARK_LAG_MS,
 }: PostgresEventStoreOptions): EventStore {
-  const wakeFeed = createWaker(pool);
   const inTurn = createTurns(READS_IN_FLIGHT);
 
   const enqueue = coalesce<Append, AppendResult>({
@@ -110,7 +107,7 @@ export function createPostgresEventStore({
       { engine: ENGINE, budgetMs: deadline - clock(), isRetryable: isTransient, clock },
       () => withConnection(pool, (client) => insert(client, commits)),
     );
-    wakeFeed();
+    wakes.appended();
     return outcomes;
   }
 
@@ -120,7 +117,7 @@ export function createPostgresEventStore({
     commits: readonly StoredCommit[],
     fence?: Fence,
   ): Promise<(AppendResult | Error)[]> {
-    const { rowCount } = await client.query(insertStatement(commits, clock(), fence));
+    const { rowCount } = await insertOnce(client, commits, clock(), fence);
     const acknowledged = (commit: StoredCommit) => ({ appended: true, position: positionOf(commit) }) as const;
     if (rowCount === commits.length) return commits.map(acknowledged);
     const { stored, skewMs } = await lookUp(client, commits);
@@ -150,7 +147,7 @@ export function createPostgresEventStore({
         return new Deposed(ENGINE, fence.lease, fence.token);
       }),
     );
-    wakeFeed();
+    wakes.appended();
     if (outcome instanceof Error) throw outcome;
     return outcome;
   }
@@ -237,18 +234,39 @@ const INSERT_SQL = `
     and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000`;
 
 const UNLESS_STORED_SQL = 'on conflict do nothing';
+const UNIQUE_VIOLATION = '23505';
 
 /** The lock makes a process that takes the lease wait until the commits of the term before are stored or refused. */
 const FENCED_SQL = `
   with term as (select from ${LEASES_TABLE} where name = $13 and token = $14 for share)
   ${INSERT_SQL} and exists (select from term) ${UNLESS_STORED_SQL}`;
 
+/**
+ * The conflict clause costs a second record in the WAL and a second search of the index for each row. So the first attempt has
+ * none: conflicts are rare, because one process has at most one append in flight per stream.
+ */
+async function insertOnce(
+  client: PoolClient,
+  commits: readonly StoredCommit[],
+  now: number,
+  fence?: Fence,
+): Promise<QueryResult> {
+  const values = insertValues(commits, now);
+  const send = (name: string, text: string, more: readonly unknown[] = []) =>
+    client.query(statement(name, text, [...values, ...more], INSERT_TIMEOUT_MS));
+  if (fence) return send('log-append-fenced', FENCED_SQL, [fence.lease, fence.token]);
+  try {
+    return await send('log-append', INSERT_SQL);
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    return send('log-append-again', `${INSERT_SQL} ${UNLESS_STORED_SQL}`);
+  }
+}
+
 /** Sorted, so that two inserts for the same positions cannot deadlock. */
-function insertStatement(commits: readonly StoredCommit[], now: number, fence?: Fence): QueryConfig {
+function insertValues(commits: readonly StoredCommit[], now: number): unknown[] {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
-  const values = [...commitColumns(sorted), now];
-  if (!fence) return statement('log-append', `${INSERT_SQL} ${UNLESS_STORED_SQL}`, values, INSERT_TIMEOUT_MS);
-  return statement('log-append-fenced', FENCED_SQL, [...values, fence.lease, fence.token], INSERT_TIMEOUT_MS);
+  return [...commitColumns(sorted), now];
 }
 
 const LOOK_UP_SQL = `
@@ -313,25 +331,4 @@ const WATERMARK_SQL = `
 function refusedByClock(skewMs: number): Error {
   if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skewMs, MAX_CLOCK_SKEW_MS);
   return new Unavailable(ENGINE, `the commit was delayed and is too old to append; decide it again.`);
-}
-
-/**
- * NOTIFY takes a lock that serialises commits, so it runs in a transaction of its own. A wake-up may be lost, so it need not
- * wait for the disk.
- */
-const WAKE_SQL = `begin; set local synchronous_commit = off; notify ${WAKE_CHANNEL}; commit`;
-
-function createWaker(pool: Pool): () => void {
-  let planned = false;
-  let last = 0;
-  return () => {
-    if (planned) return;
-    planned = true;
-    const wait = Math.max(0, last + WAKE_EVERY_MS - performance.now());
-    setTimeout(() => {
-      planned = false;
-      last = performance.now();
-      pool.query(WAKE_SQL).catch(() => {});
-    }, wait).unref();
-  };
 }

@@ -79,16 +79,16 @@ export const COMMIT_TYPES = COMMIT_COLUMNS.split(', ').map((name) => TYPES[name 
 export function commitColumns(commits: readonly StoredCommit[]): unknown[] {
   const column = <K extends keyof StoredCommit>(name: K) => commits.map((commit) => commit[name]);
   return [
-    column('pk'),
+    textArray(column('pk')),
     column('sk'),
     column('f'),
     column('fv'),
     column('lv'),
     textArray(column('ev')),
     column('at'),
-    commits.map(({ cs }) => JSON.stringify(cs)),
-    column('ph'),
-    column('h'),
+    textArray(commits.map(({ cs }) => JSON.stringify(cs))),
+    textArray(column('ph')),
+    textArray(column('h')),
     column('lp'),
   ];
 }
@@ -105,6 +105,3 @@ function commandIds(text: string): string[] {
   if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
   throw new TypeError('cs is not an array of strings');
 }
-
-/** Notified after appends, so that the feed does not wait for its next poll. A notification may be lost. */
-export const WAKE_CHANNEL = 'commerce_log';

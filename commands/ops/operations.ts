@@ -1,0 +1,116 @@
+// What operators do about work that stands still. Each act is recorded with its actor and reason before it takes effect, so any
+// process may do it, at once or again.
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
+import { existing, siblingId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
+import { OPS, type Ops, type OpsCommand, ops, type Skip } from '../../domain/ops/ops.js';
+import type { Quarantine, Quarantined } from '../../domain/ops/quarantine.js';
+import type { RecordedOutcome } from '../../domain/payment/events.js';
+import type { Payment } from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
+import type { CheckoutProcess } from '../checkout/process.js';
+import type { Settlement } from '../order/settlement.js';
+import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
+
+export interface Operations {
+  /** Returns the entry that is left, if the commit fails again. Throws `not_found`. */
+  retry(id: string, reason: string | undefined, meta: CommandMeta): Promise<Retried>;
+  /** Skips the commit that is in quarantine under this id. Throws `not_found`. */
+  skip(id: string, reason: string, meta: CommandMeta): Promise<Skip>;
+  endSkip(skipId: string, reason: string, meta: CommandMeta): Promise<Skip>;
+  /** The target is a projection, or `agenda`. Throws `not_found` for anything else. */
+  pause(target: string, reason: string, meta: CommandMeta): Promise<Ops>;
+  resume(target: string, reason: string | undefined, meta: CommandMeta): Promise<Ops>;
+  /** Records what became of an operation that the provider does not report, and goes on with what waited for it. */
+  resolvePayment(paymentId: string, resolution: Resolution, meta: CommandMeta): Promise<Outcome<Payment>>;
+}
+
+export interface Retried {
+  entry: Quarantined;
+  left?: Quarantined;
+}
+
+export interface Resolution {
+  operationId: string;
+  outcome: RecordedOutcome;
+  providerRef?: string | undefined;
+  reason: string;
+}
+
+export interface OperationsDeps {
+  runner: CommandRunner;
+  quarantine: Quarantine;
+  /** What can be paused: the names of the projections, and `agenda`. */
+  targets: readonly string[];
+  checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'attempt'>;
+}
+
+export function createOperations({ runner, quarantine, targets, checkout, settlement }: OperationsDeps): Operations {
+  async function tell(command: OpsCommand, meta: CommandMeta): Promise<Ops> {
+    return orThrow(await runner.execute(ops, OPS, command, meta)).state;
+  }
+
+  async function entryOf(id: string): Promise<Quarantined> {
+    return existing(
+      (await quarantine.list()).find((entry) => entry.id === id),
+      id,
+    );
+  }
+
+  async function decide(command: OpsCommand & { target: string }, meta: CommandMeta): Promise<Ops> {
+    if (!targets.includes(command.target)) {
+      throw new Problem('not_found', `There is no ${command.target}; there are ${targets.join(', ')}.`);
+    }
+    const decided = await tell(command, meta);
+    await quarantine.release();
+    return decided;
+  }
+
+  return {
+    async retry(id, reason, meta) {
+      const entry = await entryOf(id);
+      const { projection, stream, commitNo } = entry;
+      const commit = { projection, stream, commitNo, ...defined({ reason }) };
+      await tell({ type: 'RetryQuarantine', retryId: meta.id, ...commit }, meta);
+      const left = await quarantine.retry(entry);
+      return { entry, ...defined({ left }) };
+    },
+
+    async skip(skipId, reason, meta) {
+      // A repeat finds the skip, but no entry in quarantine any more.
+      const known = (await runner.load(ops, OPS)).state.skips.find((skip) => skip.skipId === skipId);
+      const { projection, stream, commitNo } = known ?? (await entryOf(skipId));
+      const skip = { skipId, projection, stream, commitNo };
+      await tell({ type: 'SkipCommit', ...skip, reason }, meta);
+      await quarantine.release();
+      return skip;
+    },
+
+    async endSkip(skipId, reason, meta) {
+      const { skips } = (await runner.load(ops, OPS)).state;
+      const skip = existing(
+        skips.find((one) => one.skipId === skipId),
+        skipId,
+      );
+      await tell({ type: 'EndSkip', skipId, reason }, meta);
+      await quarantine.release();
+      return skip;
+    },
+
+    pause: (target, reason, meta) => decide({ type: 'PauseWork', target, reason }, meta),
+
+    resume: (target, reason, meta) => decide({ type: 'ResumeWork', target, ...defined({ reason }) }, meta),
+
+    async resolvePayment(paymentId, { operationId, outcome, reason, providerRef }, meta) {
+      const command = { type: 'ResolveOperation', operationId, outcome, reason, ...defined({ providerRef }) } as const;
+      const resolved = orThrow(await runner.execute(payment, streamOf(paymentId), command, meta));
+      const orderId = siblingId('order', paymentId);
+      // Both are on the agenda, too.
+      await checkout.resume(orderId).catch(() => {});
+      await settlement.attempt(orderId, { correlationId: meta.correlationId, actor: meta.actor });
+      return resolved;
+    },
+  };
+}
