@@ -31,6 +31,7 @@ import {
   type SavedMethods,
 } from './payment/payment-methods.js';
 import { type PaymentEndpointsDeps, paymentEndpoints } from './payment/payments.js';
+import { type PersonalEndpointsDeps, personalEndpoints } from './personal/endpoints.js';
 import { createPrices, type Prices } from './product/prices.js';
 import { productEndpoints } from './product/products.js';
 import type { SkuOwners } from './product/sku-owners.js';
@@ -78,6 +79,7 @@ export interface WriteSideDeps {
   /** The provider that charges customers. */
   provider: PaymentProviderName;
   savedMethods: SavedMethods;
+  forgetting: PersonalEndpointsDeps['forgetting'];
   emailKeyOf: EmailKeyOf;
   settings: CurrentSettings;
   /** Number of carts and SKUs to cache. By default each lookup has its own number. */
@@ -141,6 +143,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...shipmentEndpoints({ runner, settlement, view: views.shipment }),
     ...returnEndpoints({ runner, settlement, places, view: views.return }),
     ...paymentEndpoints({ runner, payments, view: views.refund }),
+    ...personalEndpoints({ forgetting: deps.forgetting }),
     ...paymentMethodEndpoints({ methods: savedMethods, view: views.paymentMethod }),
   ];
 }

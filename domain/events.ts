@@ -5,6 +5,7 @@ import { type CustomerEvent, customerEvents } from './customer/events.js';
 import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
+import { type OpeningEvent, openingEvents } from './openings/events.js';
 import { type OpsEvent, opsEvents } from './ops/events.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
@@ -33,6 +34,7 @@ const parts = [
   customerEvents,
   customerCartsEvents,
   staffEvents,
+  openingEvents,
   opsEvents,
   stockFileEvents,
 ];
@@ -58,5 +60,6 @@ export type ShopEvent =
   | CustomerEvent
   | CustomerCartsEvent
   | StaffEvent
+  | OpeningEvent
   | OpsEvent
   | StockFileEvent;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
 import { defined } from '../domain/kernel/json.js';
+import { parseWitness, type Witness } from './archive/witness.js';
 import { EVENT_STORES, type EventStoreName } from './event-store/event-stores.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
@@ -50,6 +51,18 @@ function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
+function witnessesIn(text: string, { addIssue }: z.RefinementCtx): Witness[] {
+  try {
+    return text
+      .split(',')
+      .filter((part) => part.trim() !== '')
+      .map(parseWitness);
+  } catch (error) {
+    addIssue(`must be witnesses between commas: ${(error as Error).message}`);
+    return z.NEVER;
+  }
+}
+
 const prefixed = (...prefixes: string[]) =>
   z
     .string()
@@ -83,6 +96,7 @@ const environment = z.object({
   COMMERCE_RATE_LIMIT_SESSIONS: perMinute(DEFAULT_QUOTAS.session),
   COMMERCE_RATE_LIMIT_LOGINS: perMinute(DEFAULT_QUOTAS.login),
   COMMERCE_RATE_LIMIT_COUPONS: perMinute(DEFAULT_QUOTAS.coupon),
+  COMMERCE_RATE_LIMIT_EXPORTS: perMinute(DEFAULT_QUOTAS.export),
   COMMERCE_RATE_LIMIT_REQUESTS: perMinute(DEFAULT_QUOTAS.caller),
   COMMERCE_RATE_LIMIT_WEBHOOKS: perMinute(DEFAULT_QUOTAS.webhook),
   COMMERCE_RATE_LIMIT_INVALID_TOKENS: perMinute(DEFAULT_QUOTAS['invalid-token']),
@@ -105,6 +119,19 @@ const environment = z.object({
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
+  COMMERCE_AUDIT_KEY: base64Key,
+  COMMERCE_ARCHIVE_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .optional(),
+  COMMERCE_ARCHIVE_RETENTION_DAYS: z.coerce
+    .number('must be a number of days, such as 3650')
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(3_650),
+  COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
+  COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
   STRIPE_SECRET_KEY: prefixed('sk_', 'rk_'),
   STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
@@ -119,6 +146,11 @@ const environment = z.object({
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
   OPENSEARCH_URL: optionalUrl('http:', 'https:'),
   REDIS_URL: optionalUrl('redis:', 'rediss:'),
+  // May name several nodes, which is no URL.
+  EVENTSTORE_URL: z
+    .string()
+    .regex(/^esdb(\+discover)?:\/\/[^/?]/, 'must be an address that starts with esdb:// or esdb+discover://')
+    .optional(),
   COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
   COMMERCE_OPENSEARCH_SIGNING: z
     .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
@@ -156,18 +188,21 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     );
   }
   const settings = result.data;
+  const eventStore = settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE];
   const optional = withoutUndefined({
     postgresPort: settings.COMMERCE_PG_PORT,
     bucket: settings.COMMERCE_BUCKET,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
+    auditKey: settings.COMMERCE_AUDIT_KEY,
     stripe: stripeOf(settings),
     openSearchSigning:
       settings.COMMERCE_OPENSEARCH_SIGNING === 'none' ? undefined : settings.COMMERCE_OPENSEARCH_SIGNING,
   });
   return {
     profile: settings.COMMERCE_PROFILE,
-    eventStore: settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE],
+    eventStore,
+    isLogInPostgres: EVENT_STORES[eventStore].isInPostgres,
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,
@@ -176,6 +211,14 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
+    archive: {
+      retentionDays: settings.COMMERCE_ARCHIVE_RETENTION_DAYS,
+      witnesses: settings.COMMERCE_WITNESSES,
+      ...withoutUndefined({
+        bucket: settings.COMMERCE_ARCHIVE_BUCKET,
+        post: settings.COMMERCE_CHECKPOINT_POST,
+      }),
+    },
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
   };
@@ -186,6 +229,7 @@ function quotasOf(settings: z.output<typeof environment>): Quotas {
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,
+    export: settings.COMMERCE_RATE_LIMIT_EXPORTS,
     caller: settings.COMMERCE_RATE_LIMIT_REQUESTS,
     webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
     'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { derivedId, randomId } from './ids.js';
+import { derivedId, earliestOf, randomId } from './ids.js';
 
 const SHAPE = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
@@ -32,5 +32,16 @@ describe('ids', () => {
 
   it('that are derived never change', () => {
     expect(derivedId('process', 'step')).to.equal('337WAWZM5D5X9W1BK3TH6J27QT');
+  });
+
+  it('tell when they were made, less the difference of two clocks', () => {
+    const now = Date.UTC(2026, 10, 29);
+    fc.assert(
+      fc.property(fc.integer({ min: Date.UTC(2024) + 1, max: now }), (time) => {
+        expect(earliestOf(randomId(time), now)).to.equal(time - 4_000);
+      }),
+    );
+    for (const other of [randomId(now + 3_600_000), randomId(1), 'checkout_1', randomId(now).toLowerCase(), ''])
+      expect(earliestOf(other, now), other).to.equal(undefined);
   });
 });

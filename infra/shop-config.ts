@@ -1,4 +1,5 @@
 // The configuration as the parts of the shop see it. `readConfig` reads and checks it.
+import type { Witness } from './archive/witness.js';
 import type { AddressRanges } from './http/addresses.js';
 import type { SigningService } from './opensearch.js';
 import type { Quotas } from './rate-limits/port.js';
@@ -7,6 +8,8 @@ export interface ShopConfig {
   profile: 'embedded' | 'aws';
   /** A name in `EVENT_STORES`. */
   eventStore: string;
+  /** True if that event store keeps the log in the shop's Postgres. */
+  isLogInPostgres: boolean;
   /** Absolute path of the folder for local data: the embedded database and keys. */
   dataDir: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -30,10 +33,23 @@ export interface ShopConfig {
   openSearchSigning?: SigningService;
   /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
+  archive: ArchiveConfig;
   masterKey?: string;
+  /** Ed25519 key in base64 that signs the archive's checkpoints. */
+  auditKey?: string;
   tokenKey?: string;
   /** Stripe takes payments if this is set, otherwise the built-in test provider. */
   stripe?: StripeConfig;
+}
+
+export interface ArchiveConfig {
+  /** Bucket of the profile aws. Default: `<namespace>-archive`. */
+  bucket?: string;
+  /** Days for which an object of the bucket is locked. */
+  retentionDays: number;
+  witnesses: readonly Witness[];
+  /** File or webhook to which checkpoints are posted. */
+  post?: string;
 }
 
 export interface StripeConfig {

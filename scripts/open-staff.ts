@@ -2,6 +2,8 @@
 import { createStaff, type Staff } from '../commands/identity/staff.js';
 import { isProblem } from '../domain/kernel/errors.js';
 import { randomId } from '../infra/ids.js';
+import type { Shop } from '../infra/modules/open-shop.js';
+import { commandLine } from './command-line.js';
 import { CommandFailed } from './errors.js';
 import { openEngines } from './open-engines.js';
 import { type CommonOptions, configOfShop } from './options.js';
@@ -9,12 +11,18 @@ import { type CommonOptions, configOfShop } from './options.js';
 export async function withStaff<T>(options: CommonOptions, use: (staff: Staff) => Promise<T>): Promise<T> {
   const shop = await openEngines(await configOfShop(options));
   try {
-    const [runner, personal, clock] = await Promise.all([shop.get('runner'), shop.get('personal'), shop.get('clock')]);
-    const newId = () => `staff_${randomId(clock())}`;
-    return await use(createStaff({ runner, personal, clock, newId })).catch(explained);
+    const { during } = await shop.get('recordedOpenings');
+    const staff = await staffOf(shop);
+    return await during(commandLine('staff'), () => use(staff)).catch(explained);
   } finally {
     await shop.close();
   }
+}
+
+export async function staffOf(shop: Shop): Promise<Staff> {
+  const [runner, clock] = await Promise.all([shop.get('runner'), shop.get('clock')]);
+  const { personal } = await shop.get('recordedOpenings');
+  return createStaff({ runner, personal, clock, newId: () => `staff_${randomId(clock())}` });
 }
 
 function explained(error: unknown): never {

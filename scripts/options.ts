@@ -1,5 +1,6 @@
 // The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
 import { defined } from '../domain/kernel/json.js';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
@@ -46,6 +47,13 @@ function parsePort(text: string): number {
 export function positiveInteger(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
   return Number(text);
+}
+
+/** A time as RFC 3339, or a date, which means midnight in UTC. Returns ms. */
+export function timeOption(text: string): number {
+  const isTime = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success;
+  if (isTime) return Date.parse(text);
+  throw new InvalidArgumentError('It must be a time such as 2026-11-29T12:00:00Z, or a date such as 2026-11-29.');
 }
 
 export const jsonOption = () => new Option('--json', 'print JSON');

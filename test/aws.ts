@@ -2,8 +2,10 @@
 import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
 import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
+import { createS3Client } from '../infra/objects/s3-objects.js';
 import { describeWith } from './engines.js';
 import { the } from './the.js';
 
@@ -11,6 +13,7 @@ export interface TestAws {
   /** A new client each time, so that tests do not affect each other. */
   dynamodb(): DynamoDBClient;
   kinesis(): KinesisClient;
+  s3(): S3Client;
 }
 
 export function describeOnAws(title: string, define: (aws: TestAws) => void): void {
@@ -24,7 +27,11 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
       clients.push(client);
       return client;
     };
-    define({ dynamodb: () => open(createDynamoClient), kinesis: () => open(createKinesisClient) });
+    define({
+      dynamodb: () => open(createDynamoClient),
+      kinesis: () => open(createKinesisClient),
+      s3: () => open(createS3Client),
+    });
   });
 }
 
@@ -32,10 +39,13 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
 export type Fault = { error: string; status?: number; date?: number } | 'no connection' | 'reply lost' | undefined;
 
 /**
- * Called for every request with its operation (`PutItem`). Faults come from the network layer, so that the whole client meets
- * them.
+ * Called for every request with its operation: `PutItem`, for S3 `PUT /bucket/key`. Faults come from the network layer, so that
+ * the whole client meets them.
  */
-export function injectFaults(client: DynamoDBClient | KinesisClient, faultOf: (operation: string) => Fault): void {
+export function injectFaults(
+  client: DynamoDBClient | KinesisClient | S3Client,
+  faultOf: (operation: string) => Fault,
+): void {
   const handler = client.config.requestHandler as unknown as Handler;
   const handle = handler.handle.bind(handler);
   handler.handle = async (request, options) => {
@@ -48,11 +58,17 @@ export function injectFaults(client: DynamoDBClient | KinesisClient, faultOf: (o
 }
 
 interface Handler {
-  handle(request: { headers: Record<string, string> }, options: unknown): Promise<{ response: unknown }>;
+  handle(request: SentRequest, options: unknown): Promise<{ response: unknown }>;
 }
 
-function operationOf({ headers }: { headers: Record<string, string> }): string {
-  return the(headers['x-amz-target']?.split('.')[1]);
+interface SentRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+}
+
+function operationOf({ method, path, headers }: SentRequest): string {
+  return headers['x-amz-target']?.split('.')[1] ?? `${method} ${path}`;
 }
 
 function refusal({ error, status = 400, date = Date.now() }: Exclude<Fault, string | undefined>) {

@@ -3,6 +3,8 @@ import type { Pool } from 'pg';
 import { eventTypes } from '../domain/events.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import * as dynamodb from '../infra/event-store/dynamodb/dynamodb-event-store.js';
+import { createEventStoreDb, type EventStoreDb } from '../infra/event-store/eventstoredb/client.js';
+import { createEventStoreDbEventStore } from '../infra/event-store/eventstoredb/eventstoredb-event-store.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
 import * as postgres from '../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../infra/postgres.js';
@@ -30,4 +32,15 @@ describeOnAws('On DynamoDB', (aws) => {
   before(() => dynamodb.createEventsTable({ client: aws.dynamodb(), table }));
   const openStore = () => dynamodb.createDynamoEventStore({ client: aws.dynamodb(), table, codec });
   checkoutContract('DynamoDB', openStore, 10, CASES_OF_ENGINES);
+});
+
+describeWith('eventstoredb', 'On EventStoreDB', (engines) => {
+  const prefix = freshName('log');
+  let db: EventStoreDb;
+  before(() => {
+    db = createEventStoreDb(engines.eventstoredb());
+  });
+  after(() => db.close());
+  const openStore = () => createEventStoreDbEventStore({ db, prefix, codec });
+  checkoutContract('EventStoreDB', openStore, 10, CASES_OF_ENGINES);
 });

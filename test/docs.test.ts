@@ -4,53 +4,15 @@ import { dirname, join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { cart } from '../domain/cart/cart.js';
-import { coupon } from '../domain/coupon/coupon.js';
-import { customer } from '../domain/customer/customer.js';
-import { customerCarts } from '../domain/customer-carts/customer-carts.js';
+import { DECIDERS } from '../domain/deciders.js';
 import { shopEvents } from '../domain/events.js';
-import { returns } from '../domain/fulfilment/return.js';
-import { shipment } from '../domain/fulfilment/shipment.js';
-import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
+import type { EventDefinition } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
-import { ops } from '../domain/ops/ops.js';
-import { order } from '../domain/order/order.js';
-import { orderNumbers } from '../domain/order-numbers/order-numbers.js';
-import { payment } from '../domain/payment/payment.js';
-import { product } from '../domain/product/product.js';
-import { skuClaim } from '../domain/product/sku-claim.js';
-import { shop } from '../domain/shop/shop.js';
-import { staff } from '../domain/staff/staff.js';
-import { stockFile } from '../domain/stock/stock-file.js';
-import { stockItem } from '../domain/stock/stock-item.js';
-import { shippingTable } from '../domain/tariffs/shipping-table.js';
-import { taxTable } from '../domain/tariffs/tax-table.js';
 import * as httpLimits from '../infra/http/limits.js';
 import { the } from './the.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-
-const DECIDERS: { category: string; events: EventDefinitions }[] = [
-  product,
-  skuClaim,
-  stockItem,
-  cart,
-  order,
-  payment,
-  shipment,
-  returns,
-  coupon,
-  taxTable,
-  shippingTable,
-  shop,
-  orderNumbers,
-  customer,
-  customerCarts,
-  staff,
-  ops,
-  stockFile,
-];
 
 describe('The documentation', () => {
   it('states the limits as the code does', () => {
@@ -79,10 +41,15 @@ describe('The documentation', () => {
   });
 
   it('names every command of the program', () => {
-    const table = sectionOf('README.md', 'The command line');
-    const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(([, name]) => name);
-    expect(commands).to.include('start');
-    for (const command of commands) expect(table).to.match(new RegExp(`^\\| \`${command}\\b`, 'm'));
+    const [table, list] = [read('docs/commands.md'), sectionOf('README.md', 'The command line')];
+    const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}'?([\w-]+)'?: async \(\) =>/gm)].map(([, name]) =>
+      the(name),
+    );
+    expect(commands).to.include.members(['start', 'import-log']);
+    for (const command of commands) {
+      expect(new RegExp(`^\\| \`${command}[ \`]`, 'm').test(table), command).to.equal(true);
+      expect(list).to.include(`\`${command}\``);
+    }
   });
 
   it('names every variable of the configuration', () => {
@@ -93,7 +60,7 @@ describe('The documentation', () => {
   });
 
   it('is linked from the README, page by page', () => {
-    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name !== 'adr');
+    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => /\.(md|py)$/.test(name));
     for (const page of [...pages, 'adr/README.md']) expect(read('README.md')).to.include(`](docs/${page})`);
   });
 
@@ -137,7 +104,11 @@ function statedLimits(page: string): { file: string; name: string; value: number
 
 /** The value of a constant, exported or not. Its expression may use other constants of the file and of the kernel. */
 function valueIn(file: string, name: string): unknown {
-  const constants = read(file).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm);
+  const imported = [...read(file).matchAll(/^import .*\b[A-Z]+_[A-Z_]+\b.* from '(\..*)\.js';$/gm)];
+  const files = [...imported.map(([, path]) => join(dirname(file), `${path}.ts`)), file];
+  const constants = files.flatMap((each) => [
+    ...read(each).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm),
+  ]);
   const script = [...constants].map(([, constant, value]) => `globalThis.${constant} = ${value};`).join('\n');
   return runInNewContext(`${script}\n${name}`, { ...kernelLimits });
 }

@@ -13,6 +13,7 @@ import { EngineUnavailable } from '../infra/engines/errors.js';
 import { type RunningEngine, startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
 import { commandLine, freePort } from '../infra/engines/processes.js';
+import { startEventStoreDbServer } from './eventstoredb/server.js';
 
 /** A first run installs the engines, which takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
@@ -25,9 +26,20 @@ const POLL_MS = 50;
 export const IS_WORKER = process.env.MOCHA_WORKER_ID !== undefined;
 const RUN = IS_WORKER ? process.ppid : process.pid;
 
+/** `npm run test:redis-cluster`: the shops of the tests use a Redis cluster. */
+export const IS_REDIS_CLUSTER = process.env.REDIS_CLUSTER === '1';
+
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 's3' | 'mongodb' | 'opensearch' | 'redis';
+export type EngineName =
+  | 'postgres'
+  | 'dynamodb'
+  | 'kinesis'
+  | 's3'
+  | 'mongodb'
+  | 'opensearch'
+  | 'redis'
+  | 'eventstoredb';
 
 /** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {
@@ -38,12 +50,20 @@ export interface TestEngines {
   mongodb(): string;
   opensearch(): string;
   redis(): string;
+  /** The server at EVENTSTORE_URL, or one in this process. */
+  eventstoredb(): string;
   /** A separate engine that a test may block or stop. */
-  freshEngine(name: 'redis' | 'opensearch'): Promise<RunningEngine>;
-  /** Addresses of a separate Redis cluster of three nodes. */
-  freshRedisCluster(): Promise<string[]>;
+  freshEngine(name: LocalEngineName): Promise<RunningEngine>;
+  /** A separate Redis cluster: its three nodes, each with the part of its keys, and their replicas if wanted. */
+  freshRedisCluster(options?: { withReplicas: boolean }): Promise<RedisCluster>;
   /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
+}
+
+export interface RedisCluster {
+  nodes: RunningEngine[];
+  /** One of each node. */
+  replicas: RunningEngine[];
 }
 
 /**
@@ -83,6 +103,7 @@ const engines: TestEngines = {
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
+  eventstoredb: () => addressOf('eventstoredb'),
   freshEngine: (name) => startEngine(engineOf(name), join(runFolder(RUN), freshName(name))),
   freshRedisCluster: startRedisCluster,
   async freshDatabase() {
@@ -104,6 +125,7 @@ export function endEnginesOnSignals(): void {
 export async function stopEngines(): Promise<void> {
   await Promise.allSettled(underway.values());
   await leavePostgres();
+  leaveEventStoreDb();
   await sweepRun(RUN);
 }
 
@@ -115,9 +137,10 @@ export async function dropDatabases(): Promise<void> {
 }
 
 const addresses = new Map<EngineName, string>();
-const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
+const underway = new Map<LocalEngineName | 'postgres' | 'eventstoredb', Promise<string>>();
 const databases: string[] = [];
 let leavePostgres = async (): Promise<void> => {};
+let leaveEventStoreDb = (): void => {};
 
 /** One folder per run, named by its main process. */
 const runsFolder = join(tmpdir(), `commerce-tests-${userInfo().username}`);
@@ -130,7 +153,7 @@ function addressOf(...names: EngineName[]): string {
 }
 
 /** DynamoDB, Kinesis and S3 are names of one engine. */
-const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
+const local: Record<Exclude<EngineName, 'postgres' | 'eventstoredb'>, LocalEngineName> = {
   dynamodb: 'ministack',
   kinesis: 'ministack',
   s3: 'ministack',
@@ -140,11 +163,22 @@ const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
 };
 
 function bringUp(name: EngineName): Promise<string> {
-  const engine = name === 'postgres' ? name : local[name];
-  const coming =
-    underway.get(engine) ?? prepare().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
+  const engine = name === 'postgres' || name === 'eventstoredb' ? name : local[name];
+  const coming = underway.get(engine) ?? prepare().then(() => start(engine));
   underway.set(engine, coming);
   return coming;
+}
+
+function start(engine: LocalEngineName | 'postgres' | 'eventstoredb'): Promise<string> {
+  if (engine === 'postgres') return startPostgres();
+  return engine === 'eventstoredb' ? startEventStoreDb() : startLocal(engine);
+}
+
+async function startEventStoreDb(): Promise<string> {
+  if (process.env.EVENTSTORE_URL) return process.env.EVENTSTORE_URL;
+  const { url, kill } = await startEventStoreDbServer();
+  leaveEventStoreDb = kill;
+  return url;
 }
 
 async function startPostgres(): Promise<string> {
@@ -158,6 +192,7 @@ async function startLocal(name: LocalEngineName): Promise<string> {
   const engine = engineOf(name);
   const given = process.env[engine.variable];
   if (given) return given;
+  if (name === 'redis' && IS_REDIS_CLUSTER) return (await startRedisCluster()).nodes[0]!.address;
   return (await startEngine(engine, join(runFolder(RUN), name))).address;
 }
 
@@ -166,35 +201,47 @@ function engineOf(name: LocalEngineName): EngineDefinition {
 }
 
 const SLOTS = 16_384;
+const CLUSTER_NODES = 3;
 
-async function startRedisCluster(): Promise<string[]> {
-  const single = ENGINES.find(({ name }) => name === 'redis') as EngineDefinition;
-  const nodes = await Promise.all(
-    [0, 1, 2].map(async () => {
-      // By default the bus has a port that may not exist.
-      const bus = await freePort();
-      const command: EngineDefinition['command'] = async (folder, port) => {
-        const { args, ...rest } = await single.command(folder, port);
-        return { ...rest, args: [...args, '--cluster-enabled', 'yes', '--cluster-port', String(bus)] };
-      };
-      const node = await startEngine({ ...single, command }, join(runFolder(RUN), freshName('redis')));
-      return { address: node.address, bus };
-    }),
-  );
-  const clients = nodes.map(({ address }) => new Redis(address));
-  const [first] = nodes;
-  const { port } = new URL(first!.address);
-  for (const [n, client] of clients.entries()) {
-    const bound = (place: number) => Math.floor((place * SLOTS) / clients.length);
+/** A node that does not answer for this long is replaced by its replica. */
+const NODE_TIMEOUT_MS = 2_000;
+
+async function startRedisCluster({ withReplicas } = { withReplicas: false }): Promise<RedisCluster> {
+  const single = engineOf('redis');
+  const start = async () => {
+    // By default the bus has a port that may not exist.
+    const bus = await freePort();
+    const options = [
+      '--cluster-enabled',
+      'yes',
+      '--cluster-port',
+      `${bus}`,
+      '--cluster-node-timeout',
+      `${NODE_TIMEOUT_MS}`,
+    ];
+    const command: EngineDefinition['command'] = async (folder, port) => {
+      const { args, ...rest } = await single.command(folder, port);
+      return { ...rest, args: [...args, ...options] };
+    };
+    const engine = await startEngine({ ...single, command }, join(runFolder(RUN), freshName('redis')));
+    return { engine, bus, client: new Redis(engine.address) };
+  };
+  const count = withReplicas ? 2 * CLUSTER_NODES : CLUSTER_NODES;
+  const all = await Promise.all(Array.from({ length: count }, start));
+  const [first, ...others] = all as [(typeof all)[0], ...typeof all];
+  const bound = (place: number) => Math.floor((place * SLOTS) / CLUSTER_NODES);
+  for (const [n, { client }] of all.slice(0, CLUSTER_NODES).entries())
     await client.call('cluster', 'addslotsrange', bound(n), bound(n + 1) - 1);
-    if (n > 0) await client.call('cluster', 'meet', '127.0.0.1', port, first!.bus);
+  for (const { client } of others) await client.call('cluster', 'meet', '127.0.0.1', first.engine.port, first.bus);
+  const isWhole = new RegExp(`cluster_state:ok[\\s\\S]*cluster_known_nodes:${count}`);
+  for (const { client } of all) while (!isWhole.test(await client.cluster('INFO'))) await delay(POLL_MS);
+  for (const [n, { client }] of all.slice(CLUSTER_NODES).entries()) {
+    await client.call('cluster', 'replicate', await all[n]!.client.cluster('MYID'));
+    while (!(await client.info('replication')).includes('link_status:up')) await delay(POLL_MS);
   }
-  for (const client of clients) {
-    while (!/cluster_state:ok[\s\S]*cluster_known_nodes:3/.test(String(await client.call('cluster', 'info'))))
-      await delay(POLL_MS);
-    client.disconnect();
-  }
-  return nodes.map(({ address }) => address);
+  for (const { client } of all) client.disconnect();
+  const engines = all.map(({ engine }) => engine);
+  return { nodes: engines.slice(0, CLUSTER_NODES), replicas: engines.slice(CLUSTER_NODES) };
 }
 
 async function administer(statement: string): Promise<void> {

@@ -1,7 +1,7 @@
 // The shop with an event store that is not the default of its profile, and the refusal of another event store on its data.
 import { expect } from 'chai';
 import pg from 'pg';
-import { describeWith, freshName } from './engines.js';
+import { describeWith, type EngineName, freshName, type TestEngines } from './engines.js';
 import { commerce, type Environment, endPrograms, PROFILES } from './running-shop.js';
 import { refused, sellTwoMugs } from './two-mugs.js';
 
@@ -10,38 +10,61 @@ const TEST_TIMEOUT_MS = 300_000;
 const embedded = PROFILES.find(({ name }) => name === 'embedded')!;
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
-describeWith(['postgres', 'dynamodb', 'kinesis'], 'The profile embedded with its log in DynamoDB', function (engines) {
-  this.timeout(TEST_TIMEOUT_MS);
-  afterEach(endPrograms);
+interface OtherStore {
+  title: string;
+  name: string;
+  engines: readonly EngineName[];
+  addresses(engines: TestEngines): Environment;
+}
 
-  it('sells, keeps its sales, and is not opened with another event store', async () => {
-    const byDefault = {
-      ...(await embedded.freshEnvironment(engines)),
-      COMMERCE_NAMESPACE: freshName('shop').replace('_', '-'),
-      AWS_ENDPOINT_URL: engines.aws(),
-    };
-    const environment = { ...byDefault, COMMERCE_EVENT_STORE: 'dynamodb' };
-    await sellTwoMugs(environment, { orders: 1, onHand: 38 });
-    expect(await schemasWith('events', environment)).to.deep.equal([]);
+const OTHERS: readonly OtherStore[] = [
+  {
+    title: 'DynamoDB',
+    name: 'dynamodb',
+    engines: ['postgres', 'dynamodb', 'kinesis'],
+    addresses: (engines) => ({ AWS_ENDPOINT_URL: engines.aws() }),
+  },
+  {
+    title: 'EventStoreDB',
+    name: 'eventstoredb',
+    engines: ['postgres', 'eventstoredb'],
+    addresses: (engines) => ({ EVENTSTORE_URL: engines.eventstoredb() }),
+  },
+];
 
-    const why =
-      /Postgres at \S+, schema \S+ has data of a shop whose event store is dynamodb, .*reset --event-store dynamodb/;
-    await refused(['start', '--port', '0'], byDefault, why);
-    await refused(['reset', '--yes'], byDefault, why);
-    expect(await schemasWith('store_mark', environment)).to.deep.equal([`${schemaPrefix(environment)}_embedded`]);
-    await sellTwoMugs(environment, { orders: 2, onHand: 36 });
+for (const { title, name, engines: needed, addresses } of OTHERS) {
+  describeWith(needed, `The profile embedded with its log in ${title}`, function (engines) {
+    this.timeout(TEST_TIMEOUT_MS);
+    afterEach(endPrograms);
 
-    const reset = await commerce(['reset', '--yes', '--json', '--event-store', 'dynamodb'], byDefault);
-    expect(JSON.parse(reset.stdout).deleted.join()).to.match(/DynamoDB.*Postgres.*master\.key/);
-    await sellTwoMugs(byDefault, { orders: 1, onHand: 38 });
-    await refused(
-      ['status', '--event-store', 'dynamodb'],
-      byDefault,
-      /has data of a shop whose event store is postgres/,
-    );
-    expect((await commerce(['reset', '--yes'], byDefault)).code).to.equal(0);
+    it('sells, keeps its sales, and is not opened with another event store', async () => {
+      const byDefault = {
+        ...(await embedded.freshEnvironment(engines)),
+        COMMERCE_NAMESPACE: freshName('shop').replace('_', '-'),
+        ...addresses(engines),
+      };
+      const environment = { ...byDefault, COMMERCE_EVENT_STORE: name };
+      await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+      expect(await schemasWith('events', environment)).to.deep.equal([]);
+
+      const why = new RegExp(
+        String.raw`Postgres at \S+, schema \S+ has data of a shop whose event store is ${name}, .*reset --event-store ${name}`,
+      );
+      await refused(['start', '--port', '0'], byDefault, why);
+      await refused(['reset', '--yes'], byDefault, why);
+      expect(await schemasWith('store_mark', environment)).to.deep.equal([`${schemaPrefix(environment)}_embedded`]);
+      await sellTwoMugs(environment, { orders: 2, onHand: 36 });
+
+      const reset = await commerce(['reset', '--yes', '--json', '--event-store', name], byDefault);
+      expect(JSON.parse(reset.stdout).deleted.join()).to.match(new RegExp(`${title}.*Postgres.*master\\.key`));
+      await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+      expect((await commerce(['reset', '--yes'], environment)).code).to.equal(0);
+      await sellTwoMugs(byDefault, { orders: 1, onHand: 38 });
+      await refused(['status', '--event-store', name], byDefault, /has data of a shop whose event store is postgres/);
+      expect((await commerce(['reset', '--yes'], byDefault)).code).to.equal(0);
+    });
   });
-});
+}
 
 describeWith(aws.engines, 'The profile aws with its log in Postgres', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);

@@ -305,7 +305,7 @@ async function withPostgres<T>(
 ): Promise<T> {
   const client = new pg.Client(DATABASE_URL);
   await client.connect();
-  const { readModels } = schemasOf({ profile, namespace, eventStore: 'postgres' });
+  const { readModels } = schemasOf({ profile, namespace, isLogInPostgres: true });
   await client.query(`set search_path to ${readModels}, public`);
   try {
     return await work(client);

@@ -1,6 +1,6 @@
 // Idempotency records in the memory of one process, for tests. They keep the contract of the real stores.
 import { randomUUID } from 'node:crypto';
-import { type IdempotencyStore, RECORD_TTL_MS, RUN_LEASE_MS } from '../infra/idempotency/port.js';
+import { type IdempotencyStore, RECORD_TTL_MS, RUN_LEASE_MS, recordsOf } from '../infra/idempotency/port.js';
 
 interface Kept {
   request: string;
@@ -34,6 +34,9 @@ export function createMemoryIdempotency(): IdempotencyStore {
     async release({ id, owner }) {
       const kept = records.get(id);
       if (kept?.owner === owner) kept.leasedUntil = 0;
+    },
+    async forget(caller) {
+      for (const id of records.keys()) if (id.startsWith(recordsOf(caller))) records.delete(id);
     },
   };
 }

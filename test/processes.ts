@@ -4,6 +4,7 @@ import { createStockQueue } from '../commands/checkout/stock-queue.js';
 import { createSettlement } from '../commands/order/settlement.js';
 import { createPaymentOperations } from '../commands/payment/operations.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
+import { createForgetting } from '../commands/personal/forgetting.js';
 import { createSkuOwners } from '../commands/product/sku-owners.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { createStepRunner } from '../commands/runtime/steps.js';
@@ -42,5 +43,17 @@ export function openProcesses({
   const settlement = createSettlement({ runner, steps });
   const commitments = createStockCommitments({ store });
   const shortfalls = createShortfalls({ runner, clock, stock, commitments, settlement });
-  return { skuOwners, payments, stock, checkout, settlement, shortfalls };
+  const forgetting = createForgetting({
+    runner,
+    holders: [],
+    orders: { list: async () => ({ data: [] }) },
+    own: { identitiesOf: async (customerId) => [customerId] },
+    checkout,
+    settlement,
+    clock,
+    onUnfinished: (_customer, _step, error) => {
+      throw error;
+    },
+  });
+  return { skuOwners, payments, stock, checkout, settlement, shortfalls, forgetting };
 }

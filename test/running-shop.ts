@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
-import { type EngineName, freshName, type TestEngines } from './engines.js';
+import { type EngineName, freshName, IS_REDIS_CLUSTER, type TestEngines } from './engines.js';
 import { the } from './the.js';
 
 /** For a busy machine: a start with engines, the end of a program, and polling. */
@@ -32,7 +32,7 @@ export interface TestProfile {
   freshEnvironment(engines: TestEngines): Promise<Environment>;
 }
 
-export const PROFILES: readonly TestProfile[] = [
+const BY_DEFAULT: readonly TestProfile[] = [
   { name: 'embedded', engines: ['postgres'], freshEnvironment: embeddedEnvironment },
   {
     name: 'aws',
@@ -45,9 +45,26 @@ export const PROFILES: readonly TestProfile[] = [
       MONGODB_URL: engines.mongodb(),
       OPENSEARCH_URL: engines.opensearch(),
       REDIS_URL: engines.redis(),
+      COMMERCE_REDIS_CLUSTER: IS_REDIS_CLUSTER ? '1' : '0',
     }),
   },
 ];
+
+/** `npm run test:eventstoredb` sets this. The tests of the whole system then run on EventStoreDB. */
+export const PROFILES = process.env.TEST_EVENT_STORE === 'eventstoredb' ? BY_DEFAULT.map(onEventStoreDb) : BY_DEFAULT;
+
+function onEventStoreDb({ name, engines: wanted, freshEnvironment }: TestProfile): TestProfile {
+  return {
+    name,
+    engines: [...wanted, 'eventstoredb'],
+    freshEnvironment: async (engines) => ({
+      ...(await freshEnvironment(engines)),
+      COMMERCE_EVENT_STORE: 'eventstoredb',
+      COMMERCE_NAMESPACE: freshName('shop').replace('_', '-'),
+      EVENTSTORE_URL: engines.eventstoredb(),
+    }),
+  };
+}
 
 async function embeddedEnvironment(engines: TestEngines): Promise<Environment> {
   return {

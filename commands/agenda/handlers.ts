@@ -19,6 +19,7 @@ import { type StockKey, stockItem, stockStream } from '../../domain/stock/stock-
 import type { CheckoutProcess } from '../checkout/process.js';
 import type { Settlement } from '../order/settlement.js';
 import type { PaymentOperations } from '../payment/operations.js';
+import type { Forgetting } from '../personal/forgetting.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
 import type { Shortfalls } from '../stock/shortfalls.js';
@@ -31,6 +32,7 @@ export interface AgendaHandlersDeps {
   settlement: Pick<Settlement, 'run'>;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
   shortfalls: Shortfalls;
+  forgetting: Pick<Forgetting, 'finish'>;
   /** The customer's saved method, if they paid with one. It can be charged while they are not present. */
   savedMethodOf(customerId: string, paidWith: string): Promise<string | undefined>;
   clock: Clock;
@@ -39,7 +41,7 @@ export interface AgendaHandlersDeps {
 const ORIGIN: Origin = { correlationId: 'agenda', actor: { type: 'process', id: 'agenda' } };
 
 export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
-  const { runner, checkout, settlement, payments, shortfalls, savedMethodOf, clock } = deps;
+  const { runner, checkout, settlement, payments, shortfalls, forgetting, savedMethodOf, clock } = deps;
   const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
 
   /**
@@ -114,5 +116,6 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
       runner
         .execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`))
         .then(orThrow),
+    forgetting: ({ customerId }) => forgetting.finish(customerId, ORIGIN),
   };
 }

@@ -23,6 +23,8 @@ export interface SavedMethods {
   of(customerId: string): Promise<SavedMethod[]>;
   save(customerId: string, method: string, meta: CommandMeta): Promise<SavedMethod>;
   remove(customerId: string, id: string, meta: CommandMeta): Promise<void>;
+  /** Deletes the customer and their methods at the provider. Repeating it does no harm. */
+  forget(customerId: string): Promise<void>;
 }
 
 export interface PaymentMethodEndpointsDeps {

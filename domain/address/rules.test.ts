@@ -5,7 +5,7 @@ import { the } from '../../test/the.js';
 import type { Address } from '../kernel/address.js';
 import { defined } from '../kernel/json.js';
 import { COUNTRIES } from './countries.js';
-import { addressAsKept, regionCode } from './rules.js';
+import { addressAsKept, hasRegions, regionCode, regionExample } from './rules.js';
 
 const ANYWHERE = { name: 'Ada', line1: '1 Mill Lane' };
 
@@ -90,6 +90,31 @@ describe('The rules of addresses', () => {
     });
     const american = { country: 'US', city: 'Toronto', postcode: '10001', region: 'Ontario' };
     expect(faults(american).map(({ pointer }) => pointer)).to.deep.equal(['/region']);
+  });
+
+  it('name the place, what is missing or wrong there, and an example', () => {
+    expect(faults({ country: 'GB' })).to.deep.equal([
+      { pointer: '/city', detail: 'is required in GB' },
+      { pointer: '/postcode', detail: 'is required in GB, such as EC1Y 8SY' },
+    ]);
+    const region = 'by its code or name in ISO 3166-2, such as AK or Alaska';
+    const american = { country: 'US', city: 'Springfield', postcode: '62701' };
+    expect(faults(american)).to.deep.equal([{ pointer: '/region', detail: `is required in US, ${region}` }]);
+    expect(faults({ ...american, region: 'Ontario' })).to.deep.equal([
+      { pointer: '/region', detail: `must be a region of US, ${region}` },
+    ]);
+    expect(regionExample('US')).to.equal('AK or Alaska');
+    expect(regionExample('XX')).to.equal('');
+    expect([hasRegions('US'), hasRegions('XX')]).to.deep.equal([true, false]);
+  });
+
+  it('ask for no part that a country does not have', () => {
+    expect(kept({ country: 'XX', city: 'Nowhere', postcode: 'any', region: 'any' })).to.deep.equal({
+      address: { ...ANYWHERE, country: 'XX', city: 'Nowhere', postcode: 'any', region: 'any' },
+    });
+    expect(faults({ country: 'XX' })).to.deep.equal([{ pointer: '/city', detail: 'is required in XX' }]);
+    expect(faults({ country: 'XX', city: 'Nowhere' }, true)).to.deep.equal([]);
+    expect(regionCode('XX', 'any')).to.equal(undefined);
   });
 
   it('leave an accepted address unchanged', () => {

@@ -13,6 +13,11 @@ const remove = { type: 'RemovePaymentMethod', customerId, method: 'pm_card_visa'
 const saved = (method: string): CustomerEvent => ({ type: 'PaymentMethodSaved', data: { customerId, method } });
 const removed: CustomerEvent = { type: 'PaymentMethodRemoved', data: { customerId, method: 'pm_card_visa' } };
 
+const forget = { type: 'ForgetCustomer', customerId } as const;
+const forgotten: CustomerEvent = { type: 'SubjectForgotten', data: { customerId } };
+const complete = { type: 'CompleteForgetting', customerId } as const;
+const completed: CustomerEvent = { type: 'ForgettingCompleted', data: { customerId } };
+
 describe('A customer', () => {
   const { given } = decider(customer);
 
@@ -57,11 +62,35 @@ describe('A customer', () => {
       .then([]);
   });
 
+  it('is forgotten once, with their saved methods, and stays in the records of the provider until the work is done', () => {
+    given([]).when(forget).then([forgotten]);
+    given([forgotten]).when(forget).then([]);
+    given([forgotten, completed]).when(forget).then([]);
+    const { state } = given([linked('cus_1'), saved('pm_card_visa'), forgotten]);
+    expect(state).to.deep.equal({ providerRefs: { stripe: 'cus_1' }, methods: [], forgetting: 'begun' });
+  });
+
+  it('is completely forgotten after the work that follows, and only then', () => {
+    given([]).when(complete).thenRejected('conflict');
+    given([forgotten]).when(complete).then([completed]);
+    given([forgotten, completed]).when(complete).then([]);
+  });
+
+  it('gets no new record once forgotten', () => {
+    for (const history of [[forgotten], [forgotten, completed]] as const) {
+      given(history).when(link).thenRejected('rule_violated');
+      given(history).when(save).thenRejected('rule_violated');
+      given(history).when(remove).then([]);
+    }
+  });
+
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(customer, {
       LinkProviderCustomer: { given: [], when: link },
       SavePaymentMethod: { given: [], when: save },
       RemovePaymentMethod: { given: [saved('pm_card_visa')], when: remove },
+      ForgetCustomer: { given: [], when: forget },
+      CompleteForgetting: { given: [forgotten], when: complete },
     });
   });
 });

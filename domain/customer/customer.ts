@@ -1,4 +1,4 @@
-// A customer in relation to payment providers.
+// A customer: in relation to payment providers, and as somebody who can be forgotten.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { PaymentProviderName } from '../payment/events.js';
@@ -11,6 +11,8 @@ export type CustomerCommand = { customerId: string } & (
   | { type: 'LinkProviderCustomer'; provider: PaymentProviderName; providerRef: string }
   | { type: 'SavePaymentMethod'; method: string }
   | { type: 'RemovePaymentMethod'; method: string }
+  | { type: 'ForgetCustomer' }
+  | { type: 'CompleteForgetting' }
 );
 
 export interface Customer {
@@ -18,6 +20,8 @@ export interface Customer {
   providerRefs: Readonly<Partial<Record<PaymentProviderName, string>>>;
   /** Oldest first. */
   methods: readonly string[];
+  /** Set once the customer is forgotten: whether the work that follows is done. Nothing is recorded for them any more. */
+  forgetting?: 'begun' | 'completed';
 }
 
 export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
@@ -32,6 +36,17 @@ export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
 /** The first link stays. Later calls use it. */
 function decide(command: CustomerCommand, state: Customer): readonly CustomerEvent[] | Rejection {
   const { customerId } = command;
+  const { forgetting } = state;
+  if (command.type === 'ForgetCustomer') {
+    return forgetting ? [] : [{ type: 'SubjectForgotten', data: { customerId } }];
+  }
+  if (command.type === 'CompleteForgetting') {
+    if (forgetting === undefined) return reject('conflict', `${customerId} was not forgotten.`);
+    return forgetting === 'completed' ? [] : [{ type: 'ForgettingCompleted', data: { customerId } }];
+  }
+  if (forgetting && command.type !== 'RemovePaymentMethod') {
+    return reject('rule_violated', `${customerId} was forgotten; start a new session.`);
+  }
   if (command.type === 'LinkProviderCustomer') {
     const { provider, providerRef } = command;
     if (state.providerRefs[provider] !== undefined) return [];
@@ -59,5 +74,9 @@ function evolve(state: Customer, event: CustomerEvent): Customer {
       return { ...state, methods: [...state.methods, event.data.method] };
     case 'PaymentMethodRemoved':
       return { ...state, methods: state.methods.filter((method) => method !== event.data.method) };
+    case 'SubjectForgotten':
+      return { ...state, methods: [], forgetting: 'begun' };
+    case 'ForgettingCompleted':
+      return { ...state, forgetting: 'completed' };
   }
 }

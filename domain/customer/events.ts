@@ -1,4 +1,4 @@
-// Payment data of a customer: their name at payment providers, and their saved methods.
+// A customer: their name at payment providers, their saved methods, and that they were forgotten.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { customerIdSchema, paymentMethodSchema, providerSchema } from '../order/events.js';
@@ -14,6 +14,10 @@ export const customerEvents = {
   /** Only for a provider that does not store methods itself. */
   PaymentMethodSaved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
   PaymentMethodRemoved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
+  /** The customer is to be forgotten for ever. The work begins with this event, so that a crash cannot lose it. */
+  SubjectForgotten: { version: 1, data: z.strictObject(customer) },
+  /** All of it is done, also what other processes were doing for the customer at the time. */
+  ForgettingCompleted: { version: 1, data: z.strictObject(customer) },
 } satisfies EventDefinitions;
 
 export type CustomerEvent = EventOf<typeof customerEvents>;

@@ -63,6 +63,8 @@ export interface Reply<R = unknown> {
   /** One of the statuses in the endpoint's `answers`. */
   status: number;
   body?: R;
+  /** The JSON text of a long body, in parts. It is sent as it is made, so it is neither checked nor kept for repeats. */
+  stream?: AsyncIterable<string>;
   /** Commits that this request made. They go into the `Consistency-Token` of the answer. */
   seen?: Iterable<readonly [`${string}#${string}`, number]>;
   /** Version of the stream behind the answer (`ETag`). */
@@ -93,7 +95,7 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
   /** The limit that counts these requests by address, in addition to the limit on each caller. */
-  limit?: 'session' | 'login' | 'coupon' | 'webhook';
+  limit?: 'session' | 'login' | 'coupon' | 'export' | 'webhook';
   /** The header that signs the body. The body is then passed on raw, whatever it contains. */
   signedBy?: string;
   /** Schema per status. */

@@ -2,9 +2,14 @@ import { expect } from 'chai';
 import {
   ClockSkew,
   CommitTooLarge,
+  Deposed,
   InvalidEvent,
+  invalidField,
+  invalidFields,
   isProblem,
+  MAX_NAMED_FIELDS,
   NotYetVisible,
+  OperatorError,
   orThrow,
   Problem,
   problemOf,
@@ -23,6 +28,8 @@ describe('Errors', () => {
         new NotYetVisible('The order list'),
         new CommitTooLarge('order#1', 9, 8),
         new ClockSkew('PostgreSQL', 3_000, 2_000),
+        new Deposed('PostgreSQL', 'leader', 7),
+        new OperatorError('The port is in use.'),
         new InvalidEvent('Sold', 'is defined twice'),
       ].map(String),
     ).to.deep.equal([
@@ -32,6 +39,8 @@ describe('Errors', () => {
       'NotYetVisible: The order list: does not have the commits of the Consistency-Token yet.',
       'CommitTooLarge: The command would store 9 bytes at once, but the limit is 8; split the command.',
       "ClockSkew: PostgreSQL: this machine's clock is 3000 ms off (limit 2000 ms); synchronise it.",
+      'Deposed: PostgreSQL: term 7 of the lease leader is over; another process does its work now.',
+      'OperatorError: The port is in use.',
       'InvalidEvent: Event Sold is defined twice',
     ]);
   });
@@ -69,5 +78,19 @@ describe('Errors', () => {
     const { code, message, ...rest } = problemOf(reject('out_of_stock', 'Two.', facts), [['order#1', 3]]);
     expect({ code, message, ...rest }).to.deep.include({ code: 'out_of_stock', message: 'Two.', facts });
     expect(() => orThrow(reject('conflict', 'No.'))).to.throw(Problem, 'No.');
+  });
+
+  it('name the invalid parts of a request, and describe the first three', () => {
+    const fields = Array.from({ length: MAX_NAMED_FIELDS + 1 }, (_, n) => ({
+      pointer: `/lines/${n}`,
+      detail: 'is odd',
+    }));
+    const problem = invalidFields(fields);
+    expect(problem.code).to.equal('invalid_request');
+    expect(problem.message).to.equal('/lines/0: is odd; /lines/1: is odd; /lines/2: is odd');
+    expect(problem.facts.errors).to.deep.equal(fields.slice(0, MAX_NAMED_FIELDS));
+    const whole = invalidField('', 'The body is empty.');
+    expect(whole.message).to.equal('The body is empty.');
+    expect(whole.facts).to.deep.equal({ errors: [{ pointer: '', detail: 'The body is empty.' }] });
   });
 });

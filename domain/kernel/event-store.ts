@@ -1,6 +1,6 @@
 // The event store port: conditional appends, consistent reads of one stream, and the order of the whole log.
 import type { Hlc } from './clock.js';
-import type { Commit, Position } from './commit.js';
+import type { Commit, Position, StoredCommit } from './commit.js';
 import type { RecordedEvent } from './event.js';
 import type { StreamId } from './stream.js';
 
@@ -41,6 +41,30 @@ export function compareLogEntries(a: LogEntry, b: LogEntry): number {
   return a.commitNo - b.commitNo;
 }
 
+/** Part of the log in total order. */
+export interface StoredRange {
+  /** The commits after this entry. It is not only a time, because several commits may have the same. Default: from the start. */
+  after?: LogEntry;
+  /** The last `at`. */
+  upTo?: Hlc;
+}
+
+/** The entry of a stored commit in the log's index. */
+export function entryOf({ at, pk, sk }: Pick<StoredCommit, 'at' | 'pk' | 'sk'>): LogEntry {
+  return { at, stream: pk, commitNo: sk };
+}
+
+/** What is stored at this entry is no commit: somebody has changed it. A reader of the log can go on after the entry. */
+export class UnreadableCommit extends Error {
+  override name = 'UnreadableCommit';
+  constructor(
+    readonly entry: LogEntry,
+    readonly problem: string,
+  ) {
+    super(`Commit ${entry.commitNo} of ${entry.stream} cannot be read: ${problem}.`);
+  }
+}
+
 export interface EventStore {
   /**
    * Appends one commit after `after`, which must come from a read or an acknowledged append. A retried append whose
@@ -51,6 +75,11 @@ export interface EventStore {
    * The commits after `after` (a commit number, default 0), in order. The read is as strongly consistent as the engine allows.
    */
   read(stream: StreamId, after?: number): AsyncIterable<Commit>;
+  /**
+   * The commits of the whole log as they are stored, neither checked nor upcast, in total order. It never goes beyond the
+   * watermark. Memory is flat. Throws `UnreadableCommit`.
+   */
+  stored(range?: StoredRange): AsyncIterable<StoredCommit>;
   /** The log's index for `after` < at ≤ `upTo`, in total order. It never goes beyond the watermark. */
   log(after: Hlc, upTo?: Hlc): AsyncIterable<LogEntry>;
   /** All entries after `after` that are visible now, even beyond the watermark. More may still appear there. */

@@ -44,7 +44,15 @@ export interface EventDefinition {
   /** For each older version n: turns its data into that of version n + 1. */
   upcast?: Record<number, (data: never) => unknown>;
   /** The data subject of the event, and the top-level fields that are personal. These are sealed before they are stored. */
-  personal?: { subject: (data: never) => string; fields: readonly string[] };
+  personal?: {
+    subject: (data: never) => string;
+    fields: readonly string[];
+    /**
+     * The event is recorded even if the subject was forgotten, because a process must go on. Its personal fields are then sealed
+     * with a key that nobody keeps. Without this such an event is refused.
+     */
+    afterForgetting?: 'recorded';
+  };
 }
 
 export type EventDefinitions = Record<string, EventDefinition>;

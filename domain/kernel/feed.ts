@@ -11,5 +11,12 @@ export interface ChangeFeed {
   run(consumer: string, handle: (commits: readonly Commit[]) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
-/** Called when the feed shows that a stored commit was modified or removed. No legitimate operation does that. */
-export type TamperAlarm = (stream: StreamId, commitNo: number, what: 'modified' | 'removed') => void;
+/**
+ * Called when a stored commit was modified or removed. No legitimate operation does that. Without a stream: it is not known which
+ * commit it was.
+ */
+export type TamperAlarm = (
+  stream: StreamId | undefined,
+  commitNo: number | undefined,
+  what: 'modified' | 'removed',
+) => void;

@@ -40,7 +40,10 @@ export function isForgotten(value: unknown): value is Forgotten {
 }
 
 export interface PersonalData {
-  /** Seals the personal fields of an event for this version of this stream. Fields that are sealed already stay as they are. */
+  /**
+   * Seals the personal fields of an event for this version of this stream. Fields that are sealed already stay as they are. Throws
+   * `rule_violated` if the subject was forgotten, unless the event is recorded even then.
+   */
   seal<E extends DomainEvent>(event: E, stream: StreamId, version: number): Promise<E>;
   /** Opens a sealed value. A plain value is returned as it is. */
   open<T>(value: Personal<T>): Promise<T | Forgotten>;

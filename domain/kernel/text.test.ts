@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { the } from '../../test/the.js';
-import { asShortText, longText, recordOf, searchText, shortText, textRules } from './text.js';
+import { asShortText, longText, recordOf, searchText, shortText, textRules, wholeNumber } from './text.js';
 
 const MAX = 20;
 const short = shortText(MAX);
@@ -168,5 +168,33 @@ describe('A record', () => {
     expect(record.safeParse({ a: 'x', b: 'y' }).success).to.equal(true);
     expect(record.safeParse({ a: 'x', b: 'y', c: 'z' }).success).to.equal(false);
     expect(z.toJSONSchema(record)).to.include({ maxProperties: 2 });
+  });
+});
+
+describe('The names in a record', () => {
+  const options = recordOf(shortText(9), z.number(), 3);
+  const complaints = (text: string) =>
+    options.safeParse(JSON.parse(text)).error?.issues.map(({ path, message }) => [path, message]);
+
+  it('differ even once they are normalised', () => {
+    expect(options.parse({ size: 1, ' colour': 2 })).to.deep.equal({ size: 1, colour: 2 });
+    expect(complaints('{"size":1,"colour":2," colour ":3}')).to.deep.equal([[[' colour '], 'is given more than once']]);
+    expect(complaints('{"":1," ":2}')?.map(([, message]) => message)).to.not.include('is given more than once');
+  });
+
+  it('belong to an object', () => {
+    for (const given of ['null', '7', '"text"']) expect(complaints(given), given).to.have.length(1);
+  });
+});
+
+describe('A whole number in a query', () => {
+  const limit = wholeNumber(z.number().int().max(100));
+
+  it('is written in digits, without leading zeros', () => {
+    expect(['0', '7', '100'].map((text) => limit.parse(text))).to.deep.equal([0, 7, 100]);
+    expect(limit.parse(7)).to.equal(7);
+    for (const text of ['', ' ', '07', '+5', '-1', '1e1', '0x10', '1.0', ' 7', '7 ', '101']) {
+      expect(limit.safeParse(text).success, text).to.equal(false);
+    }
   });
 });

@@ -38,8 +38,8 @@ interface OrderContents {
 /** Rejects with `too_large` if the order's commits would be refused, with `rule_violated` if its parts do not add up. */
 export function refusalOfContents(contents: OrderContents): Rejection | undefined {
   const { lines, coupons, allocation } = contents;
-  const bytes = jsonBytes({ lines, coupons, allocation });
-  if (bytes > MAX_ORDER_BYTES) {
+  const bytes = bytesAbove(MAX_ORDER_BYTES, { lines, coupons, allocation });
+  if (bytes !== undefined) {
     return reject(
       'too_large',
       `The order has ${bytes} bytes, the limit is ${MAX_ORDER_BYTES}; place several orders instead.`,
@@ -52,29 +52,45 @@ export function refusalOfContents(contents: OrderContents): Rejection | undefine
 }
 
 function brokenRule(contents: OrderContents): string | undefined {
-  const { lines, shipping, allocation, taxIncluded, taxRates = [], coupons = [] } = contents;
-  for (const { id, quantity, unitPrice, total } of lines) {
-    if (quantity * unitPrice !== total) return `line ${id} is not its quantity times its price`;
+  const { lines, shipping, allocation, coupons = [] } = contents;
+  for (const line of lines) {
+    if (line.quantity * line.unitPrice !== line.total) return `line ${line.id} is not its quantity times its price`;
+    const broken = brokenPrice(line.total, line, contents);
+    if (broken) return `line ${line.id} ${broken}`;
   }
-  const priced = [
-    ...lines.map((line) => ({ ...line, what: `line ${line.id}`, price: line.total })),
-    { ...shipping, what: 'shipping', price: shipping.amount },
-  ];
-  for (const { what, price, discounts = [], tax = 0, taxRate } of priced) {
-    const left = price - sum(discounts);
-    if (left < 0) return `${what} has more discount than price`;
-    if (discounts.length > coupons.length) return `${what} has a discount of no coupon`;
-    if (taxIncluded && tax > left) return `${what} contains more tax than it costs`;
-    if (tax > 0 && taxRate === undefined) return `${what} is taxed by no rate`;
-    if (taxRate !== undefined && !taxRates[taxRate]) return `${what} names a tax rate that is not there`;
-  }
-  const uneven = coupons.find(({ amount }, n) => amount !== sum(priced.map(({ discounts }) => discounts?.[n] ?? 0)));
+  const broken = brokenPrice(shipping.amount, shipping, contents);
+  if (broken) return `shipping ${broken}`;
+  const uneven = coupons.find(
+    ({ amount }, n) => amount !== sum([...lines, shipping].map(({ discounts }) => discounts?.[n] ?? 0)),
+  );
   if (uneven) return `what ${uneven.code} takes off is not what it takes off its parts`;
   if (new Set(lines.map(({ id }) => id)).size < lines.length) return 'two lines have the same id';
   if (allocation && !covers(allocation, lines)) return 'the allocation is not what the lines need';
   return Number.isSafeInteger(totalsOf(contents).total) ? undefined : 'the total is too large';
 }
 
-function jsonBytes(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
+type Priced = Pick<Shipping, 'discounts' | 'tax' | 'taxRate'>;
+
+function brokenPrice(
+  price: number,
+  { discounts = NONE, tax = 0, taxRate }: Priced,
+  { taxIncluded, taxRates = NONE, coupons = NONE }: OrderContents,
+): string | undefined {
+  const left = price - sum(discounts);
+  if (left < 0) return 'has more discount than price';
+  if (discounts.length > coupons.length) return 'has a discount of no coupon';
+  if (taxIncluded && tax > left) return 'contains more tax than it costs';
+  if (tax > 0 && taxRate === undefined) return 'is taxed by no rate';
+  if (taxRate !== undefined && !taxRates[taxRate]) return 'names a tax rate that is not there';
+  return undefined;
+}
+
+const NONE: never[] = [];
+
+/** The size of the JSON in bytes if it is above the limit. Few orders are so long that it has to be counted. */
+function bytesAbove(limit: number, value: unknown): number | undefined {
+  const json = JSON.stringify(value);
+  if (json.length * 3 <= limit) return undefined;
+  const bytes = new TextEncoder().encode(json).length;
+  return bytes > limit ? bytes : undefined;
 }

@@ -753,6 +753,51 @@ describe('An order', () => {
       .thenRejected('conflict');
   });
 
+  it('keeps the missing units of each place apart', () => {
+    const leeds = { ...mugs(1), location: 'leeds' };
+    const missingIn = (one: typeof leeds): OrderEvent => ({ type: 'OrderUnitsMissing', data: { orderId, ...one } });
+    const elsewhere = placedFrom([cup, leeds, mugs(1)]);
+    const both = [
+      elsewhere,
+      confirmed,
+      missing(1),
+      short,
+      missingIn(leeds),
+      missingIn({ ...cup, quantity: 1 }),
+    ] as const;
+    expect(given(both).state.missing).to.deep.equal([mugs(1), leeds, { ...cup, quantity: 1 }]);
+    given(both)
+      .when({ type: 'RecordMissing', ...mugs(0) })
+      .then([missing(0)]);
+    given([elsewhere, confirmed, missing(1), short, missingIn(leeds), missing(0)])
+      .when({ type: 'RecordMissing', ...leeds, quantity: 0 })
+      .then([missingIn({ ...leeds, quantity: 0 }), back]);
+  });
+
+  it('expires or is withdrawn only until it is confirmed', () => {
+    const expire = { type: 'ExpireOrder', detail: 'Nobody paid.' } as const;
+    const expired: OrderEvent = { type: 'OrderExpired', data: { orderId, detail: 'Nobody paid.' } };
+    given([placed]).when(expire).then([expired]);
+    for (const command of [expire, rejectIt, cancel]) {
+      given([placed, confirmed]).when(command).thenRejected('conflict');
+    }
+    for (const command of [expire, rejectIt]) {
+      given([placed, expired]).when(command).then([]);
+      given([placed, rejected]).when(command).then([]);
+    }
+  });
+
+  it('reallocates only while it is confirmed, and each reallocation once', () => {
+    given([placed]).when(reallocate).thenRejected('conflict');
+    given([placed, confirmed, requested, sentElsewhere]).when(reallocate).then([]);
+    given([placed, confirmed, requested, abandoned]).when(reallocate).then([]);
+    const decide = { type: 'RecordReallocation', reallocationId, reserved: true } as const;
+    given([placed, confirmed, requested, abandoned]).when(decide).then([]);
+    given([placed, confirmed])
+      .when({ ...reallocate, from: mugs(2) })
+      .then([{ type: 'ReallocationRequested', data: { orderId, ...move, from: mugs(2) } }]);
+  });
+
   it('cancels missing units before available ones', () => {
     const elsewhere = placedFrom([cup, { ...mugs(1), location: 'leeds' }, mugs(1)]);
     const given1 = given([elsewhere, confirmed, missing(1), short]);

@@ -74,7 +74,7 @@ export const paymentEvents = {
       clientSecret: personal(z.string().min(1).max(500)),
       kind: methodKindSchema.optional(),
     }),
-    personal: { ...payer, fields: ['clientSecret'] },
+    personal: { ...payer, fields: ['clientSecret'], afterForgetting: 'recorded' },
   },
   /**
    * `captureBefore`: when the authorisation lapses. `multicapture`: it may be captured in several parts. `card`, `last4` and
@@ -93,7 +93,7 @@ export const paymentEvents = {
       last4: personal(last4Schema).optional(),
       risk: riskSchema.optional(),
     }),
-    personal: { ...payer, fields: ['last4'] },
+    personal: { ...payer, fields: ['last4'], afterForgetting: 'recorded' },
   },
   AuthorisationDeclined: {
     version: 1,

@@ -7,6 +7,12 @@ import type { StockEvent } from '../stock/events.js';
 /** Work that has not moved for this long counts as abandoned. Taking it over while another worker still runs it does no harm. */
 export const RECOVER_AFTER_MS = 15_000;
 
+/**
+ * How long after a customer is forgotten everything about them is deleted again. By then no request of theirs runs any more, and
+ * no process has their data key.
+ */
+export const FORGOTTEN_AGAIN_AFTER_MS = 60_000;
+
 /** Due work as reported by the feed. It is a hint; the streams decide. */
 export interface Agenda {
   /** Work that was due before this time (ms of the log's clock), the longest overdue first. */
@@ -29,7 +35,9 @@ export type AgendaItem =
   /** Committed units that are missing. `orders` lists, by location, the orders that have to be informed. */
   | { kind: 'shortfall'; sku: string; orders: Readonly<Record<string, readonly string[]>> }
   /** A cart that may be abandoned. `idleSince` is its last activity, in ms of the log's clock. */
-  | { kind: 'cart'; cartId: string; idleSince: number };
+  | { kind: 'cart'; cartId: string; idleSince: number }
+  /** A customer who was forgotten, and about whom other processes may have written something since. */
+  | { kind: 'forgetting'; customerId: string };
 
 /**
  * When somebody has to look after a payment, in ms of the log's clock: the provider has not answered, or what it holds lapses

@@ -270,6 +270,64 @@ describe('The settlement of a cancellation', () => {
   });
 });
 
+describe('The settlement of a reallocation', () => {
+  const from = { sku: 'MUG', location: 'main', quantity: 2 };
+  const to = [
+    { sku: 'MUG', location: 'leeds', quantity: 1 },
+    { sku: 'MUG', location: 'york', quantity: 1 },
+  ];
+  const reallocationId = `${ids.orderId}/reallocate/1`;
+  const move: OrderCommand = { type: 'Reallocate', reallocationId, from, to };
+  const reservation = (type: string, location: string, more: object = {}) => [
+    `stock#MUG@${location}`,
+    { type, sku: 'MUG', location, reservationId: reallocationId, ...more },
+  ];
+  const commandsIn = (phase: 'requested' | 'moved' | 'abandoned') => {
+    const { order: made, payment: ledger } = worldOf([move]);
+    const operation = { ...the(made.unsettled[0]), phase } as Operation;
+    return settlementSteps(made, operation, ledger).flatMap((step) =>
+      step.commands.map(({ stream, command }) => [stream, command]),
+    );
+  };
+
+  it('reserves the units at the new locations first', () => {
+    const { order: made } = worldOf([move]);
+    expect(made.unsettled[0]).to.deep.include({ kind: 'reallocation', phase: 'requested' });
+    expect(commandsIn('requested')).to.deep.equal([
+      reservation('ReserveStock', 'leeds', { quantity: 1 }),
+      reservation('ReserveStock', 'york', { quantity: 1 }),
+    ]);
+  });
+
+  it('commits them there and releases them here, once the order has decided to move', () => {
+    expect(commandsIn('moved')).to.deep.equal([
+      reservation('CommitReservation', 'leeds'),
+      reservation('CommitReservation', 'york'),
+      take('ReleaseReservation', 'MUG', 2, reallocationId),
+    ]);
+  });
+
+  it('releases them there, once the order has decided to stay', () => {
+    expect(commandsIn('abandoned')).to.deep.equal([
+      reservation('ReleaseReservation', 'leeds'),
+      reservation('ReleaseReservation', 'york'),
+    ]);
+  });
+});
+
+describe('The settlement of a requested return', () => {
+  it('creates the return', () => {
+    const request: OrderCommand = {
+      type: 'OpenReturn',
+      returnId: 'return_1',
+      lines: [{ lineId: '1', quantity: 1, reason: 'broken' }],
+    };
+    expect(followOf([sendMug, request])).to.deep.equal([
+      ['return#1', { ...request, type: 'RequestReturn', orderId: ids.orderId, customerId: CUSTOMER }],
+    ]);
+  });
+});
+
 describe('The settlement of a return', () => {
   it('puts the units back into stock, records the receipt and refunds what was paid for them', () => {
     expect(followOf([sendMug, returnMug])).to.deep.equal([

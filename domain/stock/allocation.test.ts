@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { the } from '../../test/the.js';
 import type { StockNeed } from '../order/parcels.js';
-import { planAllocation, type StockLevel } from './allocation.js';
+import { elsewhere, planAllocation, type StockLevel } from './allocation.js';
 
 const level = (sku: string, location: string, available: number): StockLevel => ({ sku, location, available });
 const parcel = (sku: string, location: string, quantity: number) => ({ sku, location, quantity });
@@ -220,3 +220,47 @@ function numbersFrom(seed: number): () => number {
     return state / 2 ** 32;
   };
 }
+
+describe('The allocation of stock that running checkouts hold', () => {
+  const held = (location: string, available: number, heldByCheckouts: number) => ({
+    ...level('CUP', location, available),
+    heldByCheckouts,
+  });
+  const three = [{ sku: 'CUP', quantity: 3 }];
+
+  it('is named if it would be enough', () => {
+    expect(planAllocation(three, [held('leeds', 1, 2), level('CUP', 'main', 1)])).to.deep.equal({
+      short: { CUP: 2 },
+      ifReleased: [parcel('CUP', 'leeds', 3)],
+    });
+  });
+
+  it('is left out if nothing is held, or if it would not be enough either', () => {
+    expect(planAllocation(three, [level('CUP', 'leeds', 1), level('CUP', 'main', 1)])).to.deep.equal({
+      short: { CUP: 2 },
+    });
+    expect(planAllocation(three, [held('leeds', 1, 0)])).to.deep.equal({ short: { CUP: 1 } });
+    expect(planAllocation(three, [held('leeds', 0, 2), level('CUP', 'main', 0)])).to.deep.equal({ short: { CUP: 0 } });
+  });
+});
+
+describe('The units that other locations can send', () => {
+  const levels = [level('CUP', 'leeds', 9), level('CUP', 'main', 2), level('CUP', 'york', 1), level('MUG', 'york', 50)];
+
+  it('come from as few of them as possible, and never from the location itself', () => {
+    expect(elsewhere(parcel('CUP', 'leeds', 2), levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
+    expect(elsewhere(parcel('CUP', 'leeds', 3), levels)).to.deep.equal([
+      parcel('CUP', 'main', 2),
+      parcel('CUP', 'york', 1),
+    ]);
+  });
+
+  it('are at most what these have', () => {
+    expect(elsewhere(parcel('CUP', 'leeds', 50), levels)).to.deep.equal([
+      parcel('CUP', 'main', 2),
+      parcel('CUP', 'york', 1),
+    ]);
+    expect(elsewhere(parcel('MUG', 'york', 1), levels)).to.deep.equal([]);
+    expect(elsewhere(parcel('TIN', 'leeds', 1), levels)).to.deep.equal([]);
+  });
+});

@@ -5,7 +5,7 @@ import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/
 import { undescribedFields } from '../../test/domain/undescribed.js';
 import { the } from '../../test/the.js';
 import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
-import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
+import { isTaxed, isTaxedByRegion, isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
 
 const uk: TaxRate = { id: 'gb', country: 'GB', basisPoints: 2_000, included: true };
 const books: TaxRate = { ...uk, id: 'gb-books', category: 'books', basisPoints: 0 };
@@ -110,6 +110,23 @@ describe('The tax table', () => {
       false,
       false,
     ]);
+  });
+
+  it('tells where any rate applies, and where the region decides', () => {
+    const ontario: TaxRate = { id: 'ca-on', country: 'CA', region: 'ON', basisPoints: 1_300 };
+    const table = [uk, books, us, newYork, ontario];
+    const taxed = (country: string, region?: string) =>
+      isTaxed(table, { country, ...(region !== undefined && { region }) });
+    expect([taxed('GB'), taxed('GB', 'ENG'), taxed('CA', 'on')]).to.deep.equal([true, true, true]);
+    expect([taxed('FR'), taxed('FR', 'ON'), taxed('CA'), taxed('CA', 'QC')]).to.deep.equal([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(isTaxed([], { country: 'GB' })).to.equal(false);
+    const byRegion = ['US', 'CA', 'GB', 'FR'].map((country) => isTaxedByRegion(table, country));
+    expect(byRegion).to.deep.equal([true, true, false, false]);
   });
 
   it('says what each field of a rate means', () => {

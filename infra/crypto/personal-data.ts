@@ -77,9 +77,10 @@ export function createPersonalData({
     if (!personal || fields.length === 0) return event;
 
     const subject = personal.subject(data as never);
-    const key = await dataKeyOf(subject, loadOrCreate);
-    if (key === 'forgotten')
+    const kept = await dataKeyOf(subject, loadOrCreate);
+    if (kept === 'forgotten' && !personal.afterForgetting)
       throw new Problem('rule_violated', `${subject} was forgotten: its personal data cannot be recorded again.`);
+    const key = kept === 'forgotten' ? createSecretKey(randomBytes(KEY_BYTES)) : kept;
     const sealed = fields.map((field) => [
       field,
       sealValue(key, subject, `${stream}/${version}/${field}`, data[field]),

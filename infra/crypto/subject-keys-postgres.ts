@@ -55,3 +55,31 @@ const FORGET = `
 function keyOf({ wrapped }: Row): SubjectKey {
   return wrapped ? { wrapped } : { forgotten: true };
 }
+
+/** All keys and tombstones, in the order of the subjects. For backups. */
+export async function* allSubjectKeys(pool: Pool): AsyncIterable<readonly [subject: string, key: SubjectKey]> {
+  const server = { pool, budgetMs: KEY_STORE_BUDGET_MS };
+  let after = '';
+  for (;;) {
+    const { rows } = await queryWithin<Row & { subject: string }>(server, 'subject-keys-page', PAGE, [
+      after,
+      PAGE_ROWS,
+    ]);
+    for (const row of rows) yield [row.subject, keyOf(row)];
+    const last = rows.at(-1);
+    if (!last || rows.length < PAGE_ROWS) return;
+    after = last.subject;
+  }
+}
+
+/** Who was forgotten at that time (ms) or later, or up to a minute before, by the clock of the server. For backups. */
+export async function forgottenSince(pool: Pool, time: number): Promise<string[]> {
+  const server = { pool, budgetMs: KEY_STORE_BUDGET_MS };
+  const values = [new Date(time - 60_000).toISOString()];
+  const { rows } = await queryWithin<{ subject: string }>(server, 'subject-keys-forgotten', FORGOTTEN_SINCE, values);
+  return rows.map(({ subject }) => subject);
+}
+
+const PAGE_ROWS = 1_000;
+const PAGE = 'select subject, wrapped from subject_keys where subject > $1 order by subject limit $2';
+const FORGOTTEN_SINCE = 'select subject from subject_keys where wrapped is null and changed_at >= $1';

@@ -1,7 +1,7 @@
 // Addresses of the engines: from the environment, or those that `commerce engines up` started.
 import { join } from 'node:path';
 import { defined } from '../../domain/kernel/json.js';
-import { ENGINES, type EngineDefinition } from './definitions.js';
+import { ENGINES } from './definitions.js';
 import { runFolder } from './folders.js';
 import { runningEngine } from './local-engines.js';
 
@@ -13,6 +13,8 @@ export interface EngineAddresses {
   readonly mongodbUrl?: string;
   readonly opensearchUrl?: string;
   readonly redisUrl?: string;
+  /** Only from the environment. */
+  readonly eventStoreDbUrl?: string;
 }
 
 const KEYS = {
@@ -25,12 +27,14 @@ const KEYS = {
 export async function engineAddresses(): Promise<EngineAddresses> {
   const found = await Promise.all(ENGINES.map(async (engine) => [KEYS[engine.name], await addressOf(engine)] as const));
   const databaseUrl = process.env.DATABASE_URL || undefined;
+  const eventStoreDbUrl = process.env.EVENTSTORE_URL || undefined;
   return {
-    ...defined({ databaseUrl }),
+    ...defined({ databaseUrl, eventStoreDbUrl }),
     ...Object.fromEntries(found.filter(([, address]) => address !== undefined)),
   };
 }
 
-async function addressOf({ name, variable }: EngineDefinition): Promise<string | undefined> {
+/** Of an engine that is started by `engines up`, or named by its variable alone. */
+export async function addressOf({ name, variable }: { name: string; variable: string }): Promise<string | undefined> {
   return process.env[variable] || (await runningEngine(join(runFolder(), name)))?.address;
 }

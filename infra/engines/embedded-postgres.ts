@@ -17,7 +17,7 @@ import { onEndAtOnce } from './ending.js';
 import { ClosedFolder, EngineUnavailable } from './errors.js';
 import { withLock } from './lock.js';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
-import { commandLine, freePort, isRunning } from './processes.js';
+import { commandLine, freePort, isRunning, signalled } from './processes.js';
 
 /** A server that ended with less free disk space than this is assumed to have ended because of it. */
 const LEAST_ROOM_BYTES = 1024 * 1024;
@@ -235,22 +235,12 @@ async function leave(cluster: Pick<Cluster, 'path'>, { client, pid }: Session): 
  */
 async function shutDown(path: string, pid: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-    if (!isThere(pid, signal)) return;
+    if (!signalled(pid, signal)) return;
     const deadline = performance.now() + STOP_TIMEOUT_MS;
     while (performance.now() < deadline) {
       if ((await readPostmaster(path))?.pid !== pid) return;
       await delay(POLL_MS);
     }
-  }
-}
-
-/** False if the process has ended already. */
-function isThere(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
   }
 }
 
@@ -467,7 +457,7 @@ async function runServerTool(
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   });
-  const end = () => void (child.pid && isThere(-child.pid, 'SIGKILL'));
+  const end = () => void (child.pid && signalled(-child.pid, 'SIGKILL'));
   signal.addEventListener('abort', end);
   const ended = new Promise<string | number>((done, failed) => {
     child.once('close', (code, signal) => done(signal ?? code ?? 'no reason')).once('error', failed);

@@ -9,7 +9,7 @@ import type { EngineDefinition, EngineName } from './definitions.js';
 import { EngineUnavailable } from './errors.js';
 import { CannotInstall } from './installation.js';
 import { withLock } from './lock.js';
-import { freePort, isRunning } from './processes.js';
+import { freePort, isRunning, signalled } from './processes.js';
 
 const READY_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 15_000;
@@ -62,7 +62,7 @@ export async function stopEngine(folder: string, graceMs = STOP_GRACE_MS): Promi
       ['SIGTERM', graceMs],
       ['SIGKILL', STOP_GRACE_MS],
     ] as const) {
-      if (!(await hasEnded())) process.kill(running.pid, signal);
+      if (!(await hasEnded())) signalled(running.pid, signal);
       if (await until(hasEnded, waitMs)) break;
     }
     return running;

@@ -33,6 +33,16 @@ export async function isRunning(pid: number, mark: string): Promise<boolean> {
   return line !== undefined && (line === '' || line.includes(mark));
 }
 
+/** False if the process has ended already. */
+export function signalled(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 /** A free port on loopback: the preferred one if it is free, otherwise one that the system picks. */
 export async function freePort(preferred = 0): Promise<number> {
   return (await bindable(preferred)) ?? (await bindable(0)) ?? Promise.reject(new Error('no free port on 127.0.0.1'));

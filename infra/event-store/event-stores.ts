@@ -1,9 +1,9 @@
 // The event stores by name. Each has a folder here; the folder's parts are loaded when the store is used.
-import type { EventStoreParts, Recipes } from '../modules/parts.js';
+import type { EventStoreDefinition } from './definition.js';
+import { dynamodb } from './dynamodb/definition.js';
+import { eventstoredb } from './eventstoredb/definition.js';
+import { postgres } from './postgres/definition.js';
 
-export const EVENT_STORES = {
-  postgres: async () => (await import('./postgres/postgres-parts.js')).postgresEventStoreParts,
-  dynamodb: async () => (await import('./dynamodb/dynamodb-parts.js')).dynamodbEventStoreParts,
-} satisfies Record<string, () => Promise<Recipes<EventStoreParts, never>>>;
+export const EVENT_STORES = { postgres, dynamodb, eventstoredb } satisfies Record<string, EventStoreDefinition>;
 
 export type EventStoreName = keyof typeof EVENT_STORES;

@@ -2,7 +2,7 @@
 import { type Clock, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { ClockSkew, Deposed } from '../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore, type Fence } from '../../domain/kernel/event-store.js';
+import { compareLogEntries, type EventStore, entryOf, type Fence } from '../../domain/kernel/event-store.js';
 import { MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -78,14 +78,21 @@ export function createMemoryEventStore({
       for (const stored of (log.streams.get(stream) ?? []).slice(after)) yield codec.decode(stored);
     },
 
+    async *stored({ after, upTo = Number.MAX_SAFE_INTEGER } = {}) {
+      const last = Math.min(upTo, watermark());
+      const isWanted = (commit: StoredCommit) =>
+        commit.at <= last && (!after || compareLogEntries(entryOf(commit), after) > 0);
+      yield* log.arrivals.filter(isWanted).sort((a, b) => compareLogEntries(entryOf(a), entryOf(b)));
+    },
+
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
       const last = Math.min(upTo, watermark());
-      const entries = log.arrivals.map(({ at, pk, sk }) => ({ at, stream: pk, commitNo: sk }));
+      const entries = log.arrivals.map(entryOf);
       yield* entries.filter(({ at }) => at > after && at <= last).sort(compareLogEntries);
     },
 
     async *newest(after) {
-      const entries = log.arrivals.map(({ at, pk, sk }) => ({ at, stream: pk, commitNo: sk }));
+      const entries = log.arrivals.map(entryOf);
       yield* entries.filter(({ at }) => at > after).sort(compareLogEntries);
     },
 

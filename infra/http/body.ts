@@ -66,11 +66,13 @@ function arrivingBytes(req: Request): Promise<Buffer> {
       req.off('data', take).pause();
       reject(tooLarge());
     };
-    req.on('data', take);
-    req.once('end', () => resolve(Buffer.concat(chunks)));
     // The client has disconnected: nothing more is read, and it gets no answer.
     const lost = () => reject(invalidRequest([{ pointer: '', detail: 'the body did not arrive' }]));
-    req.once('error', lost).once('close', lost);
+    req.on('data', take).once('error', lost).once('close', lost);
+    req.once('end', () => {
+      req.off('close', lost); // Every request closes, and an error costs a stack trace.
+      resolve(Buffer.concat(chunks));
+    });
     if (req.destroyed) lost();
   });
 }

@@ -54,6 +54,8 @@ export const LINGER_MS = 1_000;
 export const SESSIONS_PER_MINUTE = 120;
 export const LOGINS_PER_MINUTE = 10;
 export const COUPONS_PER_MINUTE = 30;
+/** An export reads every stream of a customer. */
+export const EXPORTS_PER_MINUTE = 5;
 
 /** Invalid access tokens of one address per minute, counted by each process separately. */
 export const INVALID_TOKENS_PER_MINUTE = 60;

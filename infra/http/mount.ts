@@ -5,7 +5,7 @@ import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js'
 import { canonicalJson, defined } from '../../domain/kernel/json.js';
 import type { Seal, SealFor } from '../../domain/kernel/seal.js';
 import type { Admit } from './admission.js';
-import { type Answer, answerOf, finish, notModified } from './answer.js';
+import { type Answer, answerOf, finish, finishInParts, notModified } from './answer.js';
 import { readJson, readSigned } from './body.js';
 import { ANONYMOUS, authorise } from './caller.js';
 import { contextOf } from './context.js';
@@ -70,12 +70,14 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
       ? execute()
       : once(
           {
+            caller,
             scope: JSON.stringify([caller.role, caller.id, method, path, input.params, key]),
             content: canonicalJson([json, req.query, expectedVersion]),
             instance,
           },
           execute,
         ));
+    if (answer.stream) return finishInParts(res, answer, answer.stream);
     finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };
 }

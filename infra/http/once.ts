@@ -1,9 +1,15 @@
 // Executes a keyed request once. A repeat gets the first answer, concurrent repeats are rejected, and a crashed request is
 // executed again with the same command ids.
-import { hash } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CountedLog } from '../counted-log.js';
-import { type IdempotencyStore, MAX_ANSWER_BYTES, type RequestRun } from '../idempotency/port.js';
+import {
+  digest,
+  type IdempotencyStore,
+  MAX_ANSWER_BYTES,
+  type RecordCaller,
+  type RequestRun,
+  recordIdOf,
+} from '../idempotency/port.js';
 import { openText, sealText } from '../idempotency/sealed-text.js';
 import { type Answer, answerOfProblem } from './answer.js';
 import { RUNNING_RETRY_AFTER_S } from './limits.js';
@@ -23,6 +29,7 @@ const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
 ]);
 
 interface KeyedRequest {
+  caller: RecordCaller;
   /** Caller, endpoint and key. They identify the request; the record's id and its sealing key derive from them. */
   scope: string;
   /** The content that must be equal in a repeat. */
@@ -42,10 +49,12 @@ export type Once = (
 ) => Promise<Answer>;
 
 export function createOnce({ store, clock, log }: OnceDeps): Once {
-  return async ({ scope, content, instance }, execute) => {
+  return async ({ caller, scope, content, instance }, execute) => {
     const seed = digest(`record ${scope}`);
     const secret = `answer ${scope}`;
-    const begun = await store.begin(seed, digest(content), clock());
+    // The scope has the caller's own key, so nobody else can compare the hash with contents that they guess.
+    const request = digest(`content ${scope} ${content}`);
+    const begun = await store.begin(recordIdOf(caller, seed), request, clock());
     switch (begun.state) {
       case 'mismatch':
         throw new HttpProblem(
@@ -91,9 +100,4 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
 
 function replayed(answer: Answer): Answer {
   return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } };
-}
-
-/** 128 bits of SHA-256, in 22 characters. */
-function digest(text: string): string {
-  return hash('sha256', text, 'base64url').slice(0, 22);
 }

@@ -6,6 +6,7 @@ import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
 import type { Away } from '../../projections/runtime/lane.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
+import { consoleFiles } from './console.js';
 import { contextOf } from './context.js';
 import { docsPage, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
@@ -69,6 +70,7 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
     '/docs': async () => html(page()),
+    ...consoleFiles(),
   } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }
 

@@ -3,10 +3,13 @@ import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
+  DeleteItemCommand,
   type DynamoDBClient,
   PutItemCommand,
+  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { defined } from '../../domain/kernel/json.js';
 import { isTransient, type TableDefinition } from '../aws.js';
 import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
@@ -17,6 +20,7 @@ import {
   RECORD_TTL_MS,
   type RequestRun,
   RUN_LEASE_MS,
+  recordsOf,
 } from './port.js';
 
 export const IDEMPOTENCY_TABLE = {
@@ -26,7 +30,12 @@ export const IDEMPOTENCY_TABLE = {
 } satisfies TableDefinition;
 
 /** All actions that IAM must allow on the table. @public */
-export const IDEMPOTENCY_ACTIONS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const;
+export const IDEMPOTENCY_ACTIONS = [
+  'dynamodb:PutItem',
+  'dynamodb:UpdateItem',
+  'dynamodb:DeleteItem',
+  'dynamodb:Scan',
+] as const;
 
 type Item = Record<string, AttributeValue>;
 
@@ -40,8 +49,7 @@ export function createDynamoIdempotency({
   /** Undefined if the write took effect; otherwise the item that prevented it. */
   async function attempt(command: PutItemCommand | UpdateItemCommand): Promise<Item | undefined> {
     try {
-      const send = () => client.send(command as PutItemCommand);
-      await withinBudget({ engine: 'DynamoDB', budgetMs: RECORD_BUDGET_MS, isRetryable: isTransient }, send);
+      await sent(() => client.send(command as PutItemCommand));
       return undefined;
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return error.Item ?? {};
@@ -98,6 +106,32 @@ export function createDynamoIdempotency({
     );
   }
 
+  function sent<T>(send: () => Promise<T>): Promise<T> {
+    return withinBudget({ engine: 'DynamoDB', budgetMs: RECORD_BUDGET_MS, isRetryable: isTransient }, send);
+  }
+
+  /** Reads the whole table, which has the records of a day. People are forgotten rarely, so this costs less than an index. */
+  async function* idsOf(prefix: string): AsyncIterable<string> {
+    let ExclusiveStartKey: Item | undefined;
+    do {
+      const scan = new ScanCommand({
+        TableName: table,
+        FilterExpression: 'begins_with(id, :prefix)',
+        ExpressionAttributeValues: { ':prefix': { S: prefix } },
+        ProjectionExpression: 'id',
+        ConsistentRead: true,
+        ...defined({ ExclusiveStartKey }),
+      });
+      const page = await sent(() => client.send(scan));
+      for (const { id } of page.Items ?? []) if (id?.S !== undefined) yield id.S;
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey);
+  }
+
+  async function remove(id: string): Promise<void> {
+    await sent(() => client.send(new DeleteItemCommand({ TableName: table, Key: { id: { S: id } } })));
+  }
+
   return {
     async begin(id, request, now): Promise<Begun> {
       const owner = randomUUID();
@@ -112,6 +146,9 @@ export function createDynamoIdempotency({
     },
     finish: (run, answer) => change(run, 'set answer = :value', { B: answer }),
     release: (run) => change(run, 'set leasedUntil = :value', number(0)),
+    async forget(caller) {
+      for await (const id of idsOf(recordsOf(caller))) await remove(id);
+    },
   };
 }
 

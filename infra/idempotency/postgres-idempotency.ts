@@ -3,7 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
 import { coalesce } from '../coalesce.js';
-import { bytesArray, createTableOnce, ENGINE, isTransient, queryWithin, RELAXED, statement } from '../postgres.js';
+import {
+  bytesArray,
+  createTableOnce,
+  ENGINE,
+  isTransient,
+  queryWithin,
+  RELAXED,
+  statement,
+  textArray,
+} from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import {
   type Begun,
@@ -12,6 +21,7 @@ import {
   RECORD_TTL_MS,
   type RequestRun,
   RUN_LEASE_MS,
+  recordsOf,
 } from './port.js';
 
 const TABLE = 'idempotency';
@@ -92,6 +102,9 @@ const WRITE = `
   select id, issued_at as "issuedAt" from relaxed left join claimed on true`;
 
 const READ = `select id, request, answer from ${TABLE} where id = any($1)`;
+
+/** The collation compares bytes, and `~` comes after every character of an id. */
+const FORGET = `delete from ${TABLE} where id >= $1 and id < $1 || '~'`;
 
 const PURGE = `delete from ${TABLE} where expires_at <= $1`;
 
@@ -206,6 +219,10 @@ export function createPostgresIdempotency({
     async release(run) {
       end({ ...run, answer: NO_ANSWER });
     },
+    async forget(caller) {
+      await Promise.all(ending);
+      await queryWithin(server, 'idempotency-forget', FORGET, [recordsOf(caller)]);
+    },
     async settled() {
       await Promise.all(ending);
     },
@@ -221,14 +238,14 @@ export function prepareIdempotency(pool: Pool): Promise<void> {
 
 function writeStatement(ends: readonly End[], claims: readonly Claim[]): QueryConfig {
   const values = [
-    ends.map(({ id }) => id),
-    ends.map(({ request }) => request),
-    ends.map(({ owner }) => owner),
+    textArray(ends.map(({ id }) => id)),
+    textArray(ends.map(({ request }) => request)),
+    textArray(ends.map(({ owner }) => owner)),
     ends.map(({ issuedAt }) => issuedAt),
     bytesArray(ends.map(({ answer }) => answer)),
-    claims.map(({ id }) => id),
-    claims.map(({ request }) => request),
-    claims.map(({ owner }) => owner),
+    textArray(claims.map(({ id }) => id)),
+    textArray(claims.map(({ request }) => request)),
+    textArray(claims.map(({ owner }) => owner)),
     claims.map(({ now }) => now),
   ];
   return statement('idempotency-write', WRITE, values, RECORD_BUDGET_MS);

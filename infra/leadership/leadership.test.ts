@@ -1,4 +1,4 @@
-// Leadership on both stores of the log.
+// Leadership on every store of the log.
 import type { Pool } from 'pg';
 import { describeOnAws } from '../../test/aws.js';
 import { leasesContract } from '../../test/contracts/leases.contract.js';
@@ -10,10 +10,12 @@ import {
   createDynamoEventStore,
   createEventsTable as createDynamoEventsTable,
 } from '../event-store/dynamodb/dynamodb-event-store.js';
+import { createEventStoreDb, type EventStoreDb } from '../event-store/eventstoredb/client.js';
+import { createEventStoreDbEventStore } from '../event-store/eventstoredb/eventstoredb-event-store.js';
 import { createEventsTable, createPostgresEventStore } from '../event-store/postgres/postgres-event-store.js';
 import { createPool } from '../postgres.js';
 import { createDynamoLeases, LEASES_TABLE } from './dynamodb-leases.js';
-import { createLeasesTable, createPostgresLeases } from './postgres-leases.js';
+import { createDuringTerm, createLeasesTable, createPostgresLeases } from './postgres-leases.js';
 
 const codec = createCommitCodec(notes);
 
@@ -40,4 +42,21 @@ describeOnAws('Leadership on DynamoDB', (aws) => {
       store: createDynamoEventStore({ client, table, leases, codec }),
     };
   });
+});
+
+describeWith(['postgres', 'eventstoredb'], 'Leadership on EventStoreDB, with leases in Postgres', function (engines) {
+  this.timeout(60_000);
+  let pool: Pool;
+  let db: EventStoreDb;
+  before(async () => {
+    pool = createPool({ url: await engines.freshDatabase(), max: 40 });
+    db = createEventStoreDb(engines.eventstoredb());
+    await createLeasesTable(pool);
+  });
+  after(() => Promise.all([pool.end(), db.close()]));
+
+  leasesContract(() => ({
+    leases: createPostgresLeases(pool),
+    store: createEventStoreDbEventStore({ db, prefix: freshName('log'), codec, duringTerm: createDuringTerm(pool) }),
+  }));
 });

@@ -1,7 +1,10 @@
 // Leases in Postgres, beside the log.
 import type { Pool } from 'pg';
+import type { Fence } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
-import { createTableOnce, statement } from '../postgres.js';
+import { APPEND_BUDGET_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
+import { createTableOnce, ENGINE, isTransient, statement, withConnection } from '../postgres.js';
+import { withinBudget } from '../retry.js';
 import type { LeaseState, Leases } from './port.js';
 
 const TIMEOUT_MS = 2_000;
@@ -64,4 +67,30 @@ export function createPostgresLeases(pool: Pool): Leases {
       await run('lease-release', text, [lease, token]);
     },
   };
+}
+
+/** Runs repeatable work while the term cannot end. Undefined, without the work, if it is over. */
+export type DuringTerm = <T>(fence: Fence, work: () => Promise<T>) => Promise<T | undefined>;
+
+/**
+ * A process that hangs loses the lock after this time. By then the log refuses what the process has decided before, because the
+ * watermark may have passed it.
+ */
+const LONGEST_LOCK_MS = WATERMARK_LAG_MS;
+
+const LOCK_SQL = `select from ${LEASES_TABLE} where name = $1 and token = $2 for share`;
+
+/** For a log in another engine, which cannot check a fence itself: the row of the lease is locked while the work runs. */
+export function createDuringTerm(pool: Pool): DuringTerm {
+  const budget = { engine: ENGINE, budgetMs: APPEND_BUDGET_MS, isRetryable: isTransient };
+  return ({ lease, token }, work) =>
+    withinBudget(budget, () =>
+      withConnection(pool, async (client) => {
+        await client.query(`begin; set local idle_in_transaction_session_timeout = ${LONGEST_LOCK_MS}`);
+        const { rowCount } = await client.query(statement('lease-lock', LOCK_SQL, [lease, token], TIMEOUT_MS));
+        const result = rowCount === 1 ? await work() : undefined;
+        await client.query('rollback').catch(() => {}); // the work is done, whatever became of the lock
+        return result;
+      }),
+    );
 }

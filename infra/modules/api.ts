@@ -2,11 +2,15 @@
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
 import { opsQueries } from '../../read-api/queries/ops.js';
-import { readSide } from '../../read-api/read-side.js';
+import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
 import { createViews } from '../../read-api/views.js';
+import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { createApp } from '../http/app.js';
+import { actorOf } from '../http/caller.js';
+import { earliestOf as earliestTime } from '../ids.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { createHealth } from './reachable.js';
@@ -14,11 +18,11 @@ import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, readModels, seals, paymentService, paymentEndpoints, operations, quarantine } = all;
+    const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { agenda, operations, quarantine, archiveQueries: archive } = all;
     const parts = pick(all, [
       'runner',
       'clock',
-      'personal',
       'sessions',
       'tokens',
       'keyedHash',
@@ -29,30 +33,47 @@ export const apiParts = {
       'checkout',
       'settlement',
       'payments',
+      'forgetting',
+      'ownStreams',
+      'openings',
       'queries',
+      'rebuilds',
     ]);
     return lazy(() => {
-      const { runner: states, personal, queries } = parts;
+      const { runner: states, queries } = parts;
+      const { personal } = recordedOpenings;
       const { store, ownCommits } = ownStore;
-      const { visibility } = readModels;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
-      const pricing = createPricing(parts);
+      const pricing = createPricing({ ...parts, personal });
       const { quotes } = pricing;
       const views = createViews({ states, quotes, personal, store, upTo: ownCommits.upTo });
       const currentCarts = createCurrentCartReader({
-        queries: queries.currentCarts,
-        visibility: visibility.currentCarts,
+        currentCarts: queries.currentCarts,
         states,
       });
-      const shared = { ...parts, currentCarts, savedMethods, views };
-      return [
+      const earliestOf = (id: string) => earliestTime(id, parts.clock());
+      const shared = { ...parts, personal, currentCarts, savedMethods, views };
+      const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
+        parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
+      const endpoints = [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
+        ...readSide({
+          ...shared,
+          states,
+          quotes,
+          store,
+          decode: codec.decode,
+          earliestOf,
+          archive,
+          publishableKey,
+          recordOpening,
+        }),
         ...opsEndpoints({ operations }),
-        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
-        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda, states, clock: parts.clock }),
       ];
+      return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });
   },
 
@@ -99,3 +120,15 @@ export const apiParts = {
       });
     }),
 } satisfies Partial<Recipes>;
+
+/** The data of others that the endpoint opens is recorded as opened by its caller. */
+function recorded(endpoint: Endpoint, { during }: RecordedOpenings): Endpoint {
+  const purpose = `${endpoint.method.toUpperCase()} ${endpoint.path}`;
+  return {
+    ...endpoint,
+    handle(request) {
+      const { caller, requestId } = request;
+      return during({ actor: actorOf(caller), requestId, purpose }, () => endpoint.handle(request));
+    },
+  };
+}

@@ -6,9 +6,7 @@ import type { Client as OpenSearchClient } from '@opensearch-project/opensearch'
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
-import { productPage } from '../../projections/models/product-page.js';
-import { productSearch } from '../../projections/models/product-search.js';
-import { stock } from '../../projections/models/stock.js';
+import { createS3Archive } from '../archive/s3-archive.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -46,7 +44,7 @@ import {
   redisReadModels,
 } from '../stores/document-stores.js';
 import { dynamoStore, TABLES } from '../stores/dynamodb-store.js';
-import { type DynamoParts, dynamoParts } from './dynamodb-server.js';
+import { type DynamoParts, dynamoParts, readNothing } from './dynamodb-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lazy, type Parts, type ProfileParts, type Recipes, type UntilReachable } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -101,8 +99,15 @@ export const awsParts = {
 
   bulkFiles: ({ s3Server: { client } }) => lazy(() => createBulkFiles(createS3Files(client))),
 
-  profileEngines: ({ dynamoServer, s3Server, documentServers: { engines } }) =>
-    lazy(() => [dynamoServer.engine, s3Server.engine, engines.mongodb, engines.opensearch, engines.redis]),
+  profileEngines: ({ dynamoServer: { client, engine, name }, s3Server, documentServers: { engines } }) =>
+    lazy(() => {
+      const check = () =>
+        Promise.all([
+          readNothing(client, name(TABLES.subjectKeys), ['subject']),
+          readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
+        ]);
+      return [{ ...engine, check }, s3Server.engine, engines.mongodb, engines.opensearch, engines.redis];
+    }),
 
   profileStores: ({ dynamoServer, documentServers: { mongo, opensearch, redis, engines }, config: { namespace } }) =>
     lazy(() => [
@@ -111,6 +116,20 @@ export const awsParts = {
       openSearchReadModels(opensearch, engines.opensearch.address, namespace),
       redisReadModels(redis, engines.redis.address),
     ]),
+
+  archiveStore: ({
+    config: { namespace, archive },
+    awsOptions: { address: _, ...options },
+    claimed: { log },
+    lifecycle,
+  }) =>
+    lazy(() => {
+      const client = createS3Client(options);
+      lifecycle.onClose(() => client.destroy());
+      const { bucket = `${namespace}-archive`, retentionDays } = archive;
+      const isLocal = options.endpoint !== undefined;
+      return createS3Archive({ client, bucket, folder: log, retentionDays, isLocal });
+    }),
 
   subjectKeys: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {
@@ -148,16 +167,16 @@ export const awsParts = {
       cache: createRedisSink(redis),
     })),
 
-  queries: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
+  queriesOf: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
     lazy(() => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createMongoCatalogue(mongo),
-      productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
-      productPage: productPageQueries(redisDocuments(redis, productPage)),
+      orders: (build) => createPostgresOrders(pool, build),
+      workLists: (build) => createPostgresWorkLists(pool, build),
+      stock: (build) => stockQueries(postgresTable(pool, build)),
+      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+      agenda: (build) => createPostgresAgenda(pool, build),
+      catalogue: (build) => createMongoCatalogue(mongo, build),
+      productSearch: (build) => createOpenSearchProductSearch(opensearch, inNamespace(build, namespace)),
+      productPage: (build) => productPageQueries(redisDocuments(redis, build)),
     })),
 } satisfies Recipes<
   ProfileParts & DynamoParts & DocumentParts & S3Parts,

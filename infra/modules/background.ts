@@ -1,4 +1,5 @@
-// Background work: the projectors, the agenda and the daily stock snapshots. One process of the shop runs them at a time.
+// Background work: the projectors, the agenda, the archiver and the daily stock snapshots. One process of the shop runs them at a
+// time.
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
@@ -6,6 +7,7 @@ import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
+import { runArchiver } from '../archive/run-archiver.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
 import { pauseUnlessAborted } from '../retry.js';
 import { leaseOf } from './leadership.js';
@@ -26,12 +28,19 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const store = await shop.get('eventStore');
   const { comparePerSecond } = await shop.get('config');
   const hosts = await shop.get('projectorHosts');
-  const { agenda } = await shop.get('queries');
+  const agenda = await shop.get('agenda');
   const handlersOf = await shop.get('agendaHandlersOf');
   const decisions = await shop.get('decisions');
   const snapshots = await shop.get('stockSnapshots');
+  const rebuilds = await shop.get('rebuilds');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
+  const archiving = {
+    archiver: await shop.get('archiver'),
+    status: await shop.get('archiveStatus'),
+    alarm: await shop.get('tamperAlarm'),
+    log,
+  };
   const onError = (item: AgendaItem | undefined, error: unknown) =>
     error instanceof Deposed
       ? log.info({ ...item, err: error }, 'due work is left to the new leader')
@@ -45,7 +54,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   setMaxListeners(0, signal); // every projector and feed listens to it
   const lead: Lead = async ({ signal: leading, fence }) => {
     setMaxListeners(0, leading);
-    log.info({ ...fence }, 'this process leads: it hosts the projectors and the agenda');
+    log.info({ ...fence }, 'this process leads: it hosts the projectors, the agenda and the archiver');
     const host = runProjectors({
       feed,
       consumer: CONSUMER,
@@ -60,8 +69,10 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     try {
       await Promise.all([
         host.done,
+        rebuilds.attend(leading),
         makeSnapshots({ snapshots, log }, leading),
         runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
+        runArchiver(archiving, leading),
       ]);
     } finally {
       hosts.delete(host);

@@ -1,11 +1,13 @@
 // The engines and stores of the shop, of its profile and its event store together. Before the shop reads or writes, the process
 // registers its presence and verifies that the stores belong to this shop.
 import type { Pool } from 'pg';
+import { lastOf } from '../../domain/kernel/collections.js';
 import { ConfigError, DEFAULT_EVENT_STORE } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
 import { onlyRow } from '../postgres.js';
 import { holdPresence } from '../presence.js';
 import type { ShopConfig } from '../shop-config.js';
+import { groupBy } from '../sinks/group-by.js';
 import { type Claimant, claim } from '../stores/claim.js';
 import { createSchema, isLogShared, postgresStore, schemasOf } from '../stores/postgres-stores.js';
 import { named } from '../stores/store.js';
@@ -14,7 +16,7 @@ import type { Engine } from './reachable.js';
 
 export const claimParts = {
   engines: ({ postgresServer, logEngines, profileEngines }) =>
-    lazy(() => withoutRepeats([postgresServer.engine, ...logEngines, ...profileEngines])),
+    lazy(() => joined([postgresServer.engine, ...logEngines, ...profileEngines])),
 
   stores: ({ postgresServer: { pool, engine, schemas }, logStore, profileStores }) =>
     lazy(() => {
@@ -34,9 +36,13 @@ export const claimParts = {
   postgres: ({ postgresServer: { pool, engine }, claimed: _ }) => lazy(() => ({ pool, engine })),
 } satisfies Partial<Recipes>;
 
-/** The event store and the profile may use the same engine. */
-function withoutRepeats(engines: readonly Engine[]): Engine[] {
-  return engines.filter(({ name }, index) => engines.findIndex((other) => other.name === name) === index);
+/** The event store and the profile may use the same engine. It then has the checks of both. */
+function joined(engines: readonly Engine[]): Engine[] {
+  return [...groupBy(engines, ({ name }) => name).values()].map((same) => ({
+    ...lastOf(same),
+    serves: same.some(({ serves }) => serves === 'commands') ? 'commands' : 'read models',
+    check: () => Promise.all(same.map(({ check }) => check())),
+  }));
 }
 
 export function claimantOf(config: ShopConfig): Claimant {

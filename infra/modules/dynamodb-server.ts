@@ -1,5 +1,5 @@
 // DynamoDB, which the profile `aws` and the event store `dynamodb` use: in AWS itself, or at AWS_ENDPOINT_URL.
-import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { type AwsOptions, createDynamoClient } from '../aws.js';
 import { engineAddresses } from '../engines/addresses.js';
 import type { ShopConfig } from '../shop-config.js';
@@ -43,7 +43,7 @@ export const dynamoParts = {
   dynamoServer: ({ config, awsOptions: { address, endpoint }, dynamoClient: client, untilReachable }) =>
     lazy(async () => {
       const name = namesOf(config);
-      const check = () => readCommandTables(client, name, config);
+      const check = () => readNothing(client, name(TABLES.mark), ['id']);
       const engine: Engine = { name: 'DynamoDB', address, serves: 'commands', ping: () => orNotFound(check()), check };
       await untilReachable(engine);
       return { client, engine, name, isLocal: endpoint !== undefined };
@@ -58,26 +58,11 @@ export function namesOf({ profile, namespace }: ShopConfig): DynamoServer['name'
   return (kind) => `${prefix}-${kind}`;
 }
 
-/** Reads items that do not exist, of the tables that commands need: those of the log, and those of the profile. */
-async function readCommandTables(
-  client: DynamoDBClient,
-  name: DynamoServer['name'],
-  { profile, eventStore }: ShopConfig,
-): Promise<unknown> {
-  const none = { S: '-' };
+/** Looks for an item that does not exist, with a time limit. */
+export function readNothing(client: DynamoDBClient, table: string, keys: readonly string[]): Promise<unknown> {
+  const Key = Object.fromEntries(keys.map((key) => [key, { S: '-' }]));
   const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };
-  const readLog = () => {
-    const values = { ':pk': none };
-    const query = { TableName: name(TABLES.events), KeyConditionExpression: 'pk = :pk', Limit: 1 };
-    return client.send(new QueryCommand({ ...query, ExpressionAttributeValues: values }), options);
-  };
-  const get = (table: string, Key: Record<string, typeof none>) =>
-    client.send(new GetItemCommand({ TableName: name(table), Key }), options);
-  return Promise.all([
-    eventStore === 'dynamodb' && readLog(),
-    profile === 'aws' && get(TABLES.subjectKeys, { subject: none }),
-    profile === 'aws' && get(TABLES.sessions, { customerId: none, id: none }),
-  ]);
+  return client.send(new GetItemCommand({ TableName: table, Key }), options);
 }
 
 /** A table or stream that is not there yet is an answer, too. */

@@ -5,6 +5,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
 import { EVENT_STORES } from '../event-store/event-stores.js';
 import { apiParts } from './api.js';
+import { archiveParts } from './archive.js';
 import { claimParts } from './claims.js';
 import { containerOf } from './container.js';
 import { createLifecycle } from './lifecycle.js';
@@ -40,10 +41,11 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     untilReachable: constant((engine) => untilReachable(engine, tell, ended)),
     ...shopParts,
     ...paymentParts,
+    ...archiveParts,
     ...apiParts,
     ...postgresParts,
     ...claimParts,
-    ...(await EVENT_STORES[config.eventStore]()),
+    ...(await EVENT_STORES[config.eventStore].parts()),
     ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);

@@ -6,9 +6,8 @@ import { defined } from '../../domain/kernel/json.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, onlyRow, statement } from '../postgres.js';
-import type { ShopConfig } from '../shop-config.js';
 import { schemasOf } from '../stores/postgres-stores.js';
-import { lazy, type Recipes } from './parts.js';
+import { lazy, type PostgresServer, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 /** Size of the pool that appends, the feed, projections and queries share. The server accepts 100 connections. */
@@ -32,31 +31,30 @@ export const postgresParts = {
       const searchPath = [...new Set([schemas.readModels, schemas.log])];
       const pool = createPool({ url, searchPath, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
-      const engine = postgresEngine(pool, url, config);
+      const engine = postgresEngine(pool, url);
       await untilReachable(engine);
       return { pool, engine, schemas, isOwn: databaseUrl === undefined };
     }),
 } satisfies Partial<Recipes>;
 
-/** What commands read. Lookups of keys that do not exist are cheap, however large the tables are. */
-const LOG_SQL = [`exists (select from events where pk = '' and sk = 0)`];
-const PROFILE_SQL = [
-  `exists (select from subject_keys where subject = '')`,
-  `exists (select from sessions where customer_id = '' and id = '')`,
-  `exists (select from idempotency where id = '')`,
-];
-
-function postgresEngine(pool: pg.Pool, url: string, { profile, eventStore }: ShopConfig): Engine {
-  const reads = [...(eventStore === 'postgres' ? LOG_SQL : []), ...(profile === 'embedded' ? PROFILE_SQL : [])];
-  const serves = reads.length > 0 ? 'commands' : 'read models';
-  const text = `select not pg_is_in_recovery() as "canWrite", exists (select from store_mark), ${[...reads, 'true'].join(', ')}`;
-  // Each has a timeout of its own. One that hangs would keep a connection from other queries.
-  const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
-  const check = async () => {
-    const { canWrite } = onlyRow(
-      await pool.query<{ canWrite: boolean }>(statement('check', text, [], PING_TIMEOUT_MS)),
-    );
-    if (serves === 'commands' && !canWrite) throw new Error('the server is a standby, which accepts no commands');
+/** As the read models need it. Each request has a timeout of its own: one that hangs would keep a connection from other queries. */
+function postgresEngine(pool: pg.Pool, url: string): Engine {
+  return {
+    name: 'Postgres',
+    address: addressOf(url),
+    serves: 'read models',
+    ping: () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS)),
+    check: () => pool.query(statement('check', 'select exists (select from store_mark)', [], PING_TIMEOUT_MS)),
   };
-  return { name: 'Postgres', address: addressOf(url), serves, ping, check };
+}
+
+/** As commands need it: it can write, and has the tables that these queries look into. */
+export function postgresForCommands({ pool, engine }: PostgresServer, name: string, looks: readonly string[]): Engine {
+  const text = `select not pg_is_in_recovery() as "canWrite", ${looks.map((look) => `exists (${look})`).join(', ')}`;
+  const check = async () => {
+    const query = statement(`check-${name}`, text, [], PING_TIMEOUT_MS);
+    const { canWrite } = onlyRow(await pool.query<{ canWrite: boolean }>(query));
+    if (!canWrite) throw new Error('the server is a standby, which accepts no commands');
+  };
+  return { ...engine, serves: 'commands', check };
 }

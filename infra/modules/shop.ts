@@ -1,20 +1,31 @@
 // The parts that all profiles share: command path, identity, read models and projectors.
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
 import { createOperations } from '../../commands/ops/operations.js';
+import { createForgetting } from '../../commands/personal/forgetting.js';
+import { createOpenings } from '../../commands/personal/openings.js';
+import { createOwnStreams, type OrdersOfCustomer } from '../../commands/personal/own-streams.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
+import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
+import { createThrottle } from '../../projections/rebuild/throttle.js';
+import { readModelOf } from '../../projections/served.js';
 import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
+import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
+import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
 import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
@@ -22,6 +33,8 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
+import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
 import { createDecisions, createQuarantine } from './operators.js';
@@ -83,6 +96,35 @@ export const shopParts = {
   runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
     lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
 
+  openings: ({ runner, clock }) => lazy(() => createOpenings({ runner, clock })),
+
+  recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
+
+  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
+    lazy((): Parts['holders'] => [
+      { name: 'data key', forget: (customerId) => personal.forget(customerId) },
+      { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
+      { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
+      { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
+    ]),
+
+  agenda: ({ queries: { agenda } }) =>
+    lazy((): Agenda => ({ due: async (before, limit) => (await agenda.current()).due(before, limit) })),
+
+  ordersOfCustomer: ({ queries: { orders } }) =>
+    lazy((): OrdersOfCustomer => ({ list: async (request) => (await orders.current()).list(request) })),
+
+  ownStreams: ({ eventStore: store, runner: states, ordersOfCustomer: orders }) =>
+    lazy(() => createOwnStreams({ store, states, orders })),
+
+  forgetting: ({ runner, holders, ownStreams: own, ordersOfCustomer: orders, checkout, settlement, clock, log }) =>
+    lazy(() => {
+      const onUnfinished = (customerId: string, step: string, error: unknown) =>
+        log.warn({ customerId, step, err: error }, 'a customer is not completely forgotten yet; it will be retried');
+      return createForgetting({ runner, holders, orders, own, checkout, settlement, clock, onUnfinished });
+    }),
+
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 
   staff: ({ runner, clock }) => lazy(() => createCurrentStaff({ runner, clock })),
@@ -109,23 +151,72 @@ export const shopParts = {
     clock,
     countedLog,
     paymentService: { providers, methods },
+    holders,
+    ownStreams: own,
+    ordersOfCustomer: orders,
     log,
   }) =>
     lazy(() => (fence) => {
       const store = fenced(ownStore, fence);
       const runner = openRunner(store, { snapshots, personal, clock, countedLog });
       const processes = assembleProcesses({ runner, clock, providers, log });
-      const { allocator: stock, settlement } = processes;
+      const { allocator: stock, checkout, settlement } = processes;
       const commitments = createStockCommitments({ store });
       return createAgendaHandlers({
         runner,
         ...processes,
+        forgetting: createForgetting({
+          runner,
+          holders,
+          orders,
+          own,
+          checkout,
+          settlement,
+          clock,
+          onUnfinished: () => {},
+        }),
         shortfalls: createShortfalls({ runner, clock, stock, commitments, settlement }),
         savedMethodOf: async (customerId, paidWith) =>
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
         clock,
       });
     }),
+
+  queries: ({ readModels: { served }, queriesOf }) =>
+    lazy(() => ({
+      orders: readModelOf(served.orders, queriesOf.orders),
+      workLists: readModelOf(served.orders, queriesOf.workLists),
+      stock: readModelOf(served.stock, queriesOf.stock),
+      currentCarts: readModelOf(served.currentCarts, queriesOf.currentCarts),
+      agenda: readModelOf(served.agenda, queriesOf.agenda),
+      catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
+      productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
+      productPage: readModelOf(served.productPage, queriesOf.productPage),
+    })),
+
+  rebuilds: ({
+    readModels: { stores },
+    eventStore: store,
+    codec,
+    decisions: interventions,
+    config: { dataDir },
+    clock,
+    log,
+  }) =>
+    lazy(() =>
+      createRebuilds({
+        stores,
+        store,
+        decode: codec.decode,
+        interventions,
+        spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
+        runner: runnerOfThisProcess(),
+        hasEnded,
+        clock,
+        log,
+        rest: createThrottle(delay),
+      }),
+    ),
 
   decisions: ({ runner }) => lazy(() => createDecisions(runner)),
 

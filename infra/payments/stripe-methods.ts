@@ -27,7 +27,8 @@ export function createStripeMethods({ stripe, customers }: StripeMethodsDeps): S
       const ref = await customers.refOf(customerId);
       if (ref === undefined) return [];
       return toldOf(async () => {
-        const { data } = await stripe.customers.listPaymentMethods(ref, { type: 'card', limit: MAX_LISTED_METHODS });
+        const listing = stripe.customers.listPaymentMethods(ref, { type: 'card', limit: MAX_LISTED_METHODS });
+        const { data } = (await unlessDeleted(listing)) ?? { data: [] };
         return data.map(viewOf);
       });
     },
@@ -46,7 +47,22 @@ export function createStripeMethods({ stripe, customers }: StripeMethodsDeps): S
         if (!method || idOf(method.customer) !== ref) throw new Problem('not_found', `There is no ${id}.`);
         await stripe.paymentMethods.detach(id, {}, { idempotencyKey: `${meta.id}/detach` });
       }),
+
+    async forget(customerId) {
+      const ref = await customers.refOf(customerId);
+      if (ref !== undefined) await toldOf(() => unlessDeleted(stripe.customers.del(ref)));
+    },
   };
+}
+
+/** Undefined if Stripe no longer has the customer. */
+async function unlessDeleted<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404) return undefined;
+    throw error;
+  }
 }
 
 function viewOf({ id, card }: Stripe.PaymentMethod): SavedMethod {

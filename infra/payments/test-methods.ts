@@ -30,5 +30,7 @@ export function createTestMethods({ runner }: { runner: CommandRunner }): SavedM
       const command = { type: 'RemovePaymentMethod', customerId, method } as const;
       orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
     },
+    // The customer's stream no longer has their methods, and there are no other records.
+    forget: async () => {},
   };
 }

@@ -1,12 +1,13 @@
 // The current carts in Postgres.
 import type { Pool } from 'pg';
 import { type CurrentCartQueries, currentCarts, isInUse } from '../../projections/models/current-carts.js';
+import { fieldSql } from '../sinks/postgres.js';
 import { postgresTable } from './postgres-documents.js';
 
 export function createPostgresCurrentCarts(pool: Pool, projection = currentCarts): CurrentCartQueries {
   const table = postgresTable(pool, projection);
   const customerId = table.field('customerId');
-  const openAt = table.field('openAt');
+  const openAt = fieldSql('openAt', 'time');
 
   return {
     async of(customer) {

@@ -1,7 +1,9 @@
 // Reads the tables that the Postgres sink writes.
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
+import { pairs } from '../../domain/kernel/collections.js';
 import type { Projection } from '../../projections/runtime/projection.js';
+import { coalesce } from '../coalesce.js';
 import { createTableOnce, ENGINE, isTransient, withJsonParser } from '../postgres.js';
 import { fieldSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
@@ -9,6 +11,14 @@ import type { Documents } from './documents.js';
 
 /** A statement without an answer is abandoned after this time, and its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 5_000;
+
+/**
+ * Reads by key that wait at the same time share a statement, because sending one costs the process more than all else that a read
+ * does. A read waits for the statement in flight, unless this many wait with it.
+ */
+const LOADS_IN_FLIGHT = 2;
+const MIN_KEYS_PER_LOAD = 4;
+const MAX_KEYS_PER_LOAD = 500;
 
 export interface PostgresTable<D> extends Documents<D> {
   name: string;
@@ -65,18 +75,40 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     return rows;
   }
 
+  const loadText = coalesce<{ key: string; turn: number }, string | undefined>({
+    async write(batch) {
+      const keys = [...new Set(batch.map(({ key }) => key))];
+      const rows = await select<{ key: string; document: string }>(
+        `select key, document from ${name} where key = any($1) and document is not null`,
+        [keys],
+        (json) => json,
+      );
+      const found = new Map(rows.map(({ key, document }) => [key, document]));
+      return batch.map(({ key }) => found.get(key));
+    },
+    // Readers of one key may share a statement.
+    keyOf: ({ turn }) => String(turn),
+    bytesOf: () => 0,
+    maxInFlight: LOADS_IN_FLIGHT,
+    minItems: MIN_KEYS_PER_LOAD,
+    maxItems: MAX_KEYS_PER_LOAD,
+    maxBytes: Number.POSITIVE_INFINITY,
+  });
+  let turn = 0;
+
   return {
     name,
     field: (field) => fieldSql(field, fields[field]!),
     index,
     select,
-    async load<T = D>(keys: readonly string[], read?: (json: string) => T | undefined) {
-      const rows = await select<{ key: string; document: T | undefined }>(
-        `select key, document from ${name} where key = any($1) and document is not null`,
-        [keys],
-        read,
-      );
-      return new Map(rows.flatMap(({ key, document }) => (document === undefined ? [] : [[key, document]])));
+    async load<T = D>(keys: readonly string[], read: (json: string) => T | undefined = JSON.parse) {
+      const texts = await Promise.all(keys.map((key) => loadText({ key, turn: turn++ })));
+      const found = new Map<string, T>();
+      for (const [key, text] of pairs(keys, texts)) {
+        const document = text === undefined ? undefined : read(text);
+        if (document !== undefined) found.set(key, document);
+      }
+      return found;
     },
   };
 }

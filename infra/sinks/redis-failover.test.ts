@@ -12,15 +12,17 @@ import { createProjector, type Projector } from '../../projections/runtime/proje
 import { type DocumentStore, positionFor } from '../../projections/runtime/sink.js';
 import { sweep } from '../../projections/runtime/sweep.js';
 import { sinkContract } from '../../test/contracts/sink.contract.js';
-import { describeWith } from '../../test/engines.js';
+import { describeWith, type RedisCluster } from '../../test/engines.js';
 import { runsOf } from '../../test/every-case.js';
 import { eventually } from '../../test/running-shop.js';
 import { createTcpProxy, type TcpProxy } from '../../test/tcp-proxy.js';
+import { the } from '../../test/the.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { createMemoryEventStore } from '../event-store/memory.js';
-import { createRedisSink, documentKey, REDIS_OPTIONS } from './redis.js';
+import { createRedisSink, documentKey, positionsKey, REDIS_OPTIONS, SWEEP } from './redis.js';
 
 const TEST_TIMEOUT_MS = 60_000;
+const SLOTS = 16_384;
 const MUG: StreamId = 'item#mug';
 
 describeWith('redis', 'A Redis whose replica takes over', function (engines) {
@@ -167,8 +169,11 @@ describeWith('redis', 'The Redis sink in a cluster', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
   let cluster: Cluster;
   before(async () => {
-    const addresses = await engines.freshRedisCluster();
-    cluster = new Cluster(addresses, { keyPrefix: 'shop:', redisOptions: REDIS_OPTIONS });
+    const { nodes } = await engines.freshRedisCluster();
+    cluster = new Cluster(
+      nodes.map(({ address }) => address),
+      { keyPrefix: 'shop:', redisOptions: REDIS_OPTIONS },
+    );
     await new Promise((resolve) => cluster.once('ready', resolve));
   });
   after(() => cluster?.disconnect());
@@ -194,6 +199,78 @@ describeWith('redis', 'The Redis sink in a cluster', function (engines) {
     const store = await createRedisSink(cluster).open([items]);
     expect((await store.lineage()).split(' ')).to.have.length(3);
   });
+});
+
+describeWith('redis', 'A Redis cluster of which one node dies', function (engines) {
+  this.timeout(TEST_TIMEOUT_MS);
+  let running: RedisCluster;
+  let keyPrefix: string;
+  let cluster: Cluster;
+  let store: DocumentStore;
+  let world: World;
+
+  before(async () => {
+    running = await engines.freshRedisCluster({ withReplicas: true });
+    const addresses = running.nodes.map(({ address }) => address);
+    keyPrefix = await prefixThatSeparates(addresses[0]!);
+    cluster = new Cluster(addresses, { keyPrefix, redisOptions: REDIS_OPTIONS });
+    cluster.on('error', () => {});
+    await once(cluster, 'ready');
+    store = await createRedisSink(cluster).open([items]);
+    world = createWorld(store);
+    await sweepOf(world);
+  });
+  after(() => cluster?.disconnect());
+
+  it('loses no update, though its replica takes over without the last commit', async () => {
+    await world.write({ title: 'Mug' }, { price: 1 });
+    world.clock.now += 60_000;
+    await sweepOf(world);
+    const index = await placeOf(cluster, keyPrefix + documentKey(TABLE, 'mug'));
+    const [node, replica] = [the(running.nodes[index]), the(running.replicas[index])];
+    const [toNode, toReplica] = [new Redis(node.address), new Redis(replica.address)];
+    toNode.on('error', () => {});
+    await eventually('the replica has everything', async () => {
+      const offset = /master_repl_offset:(\d+)/.exec(await toNode.info('replication'))![1];
+      expect(await toReplica.info('replication')).to.include(`slave_repl_offset:${offset}`);
+    });
+
+    process.kill(replica.pid, 'SIGSTOP');
+    await toNode.call('client', 'kill', 'type', 'replica');
+    await world.write({ title: 'Big mug' });
+    expect(await itemIn(store)).to.deep.equal({ title: 'Big mug', price: 1 });
+    process.kill(node.pid, 'SIGKILL');
+    process.kill(replica.pid, 'SIGCONT');
+    await eventually('the replica has taken over', async () =>
+      expect(await itemIn(store)).to.deep.equal({ title: 'Mug', price: 1 }),
+    );
+    expect(await positionIn(store), 'on another node').to.equal(3);
+
+    await world.write({ price: 2 });
+    world.clock.now += 60_000;
+    await sweepOf(world);
+    expect(await itemIn(store)).to.deep.equal({ title: 'Big mug', price: 2 });
+    expect(await positionIn(store)).to.equal(4);
+    for (const client of [toNode, toReplica]) client.disconnect();
+  });
+
+  /** With it the document is on another node than its position and the progress of the sweep. */
+  async function prefixThatSeparates(address: string): Promise<string> {
+    const client = new Redis(address);
+    for (let n = 0; ; n++) {
+      const prefix = `shop-${n}:`;
+      const keys = [documentKey(TABLE, 'mug'), positionsKey(MUG), SWEEP].map((key) => prefix + key);
+      const [document, ...others] = await Promise.all(keys.map((key) => placeOf(client, key)));
+      if (others.includes(document!)) continue;
+      client.disconnect();
+      return prefix;
+    }
+  }
+
+  /** Which of the nodes has the slot of this key. */
+  async function placeOf(client: Redis | Cluster, key: string): Promise<number> {
+    return Math.floor((Number(await client.cluster('KEYSLOT', key)) * running.nodes.length) / SLOTS);
+  }
 });
 
 // ── A log of one item ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,9 +17,9 @@ export interface ShopSchemas {
 }
 
 /** Each pair of profile and namespace has a schema of its own. */
-export function schemasOf({ profile, namespace, eventStore }: SchemaOwner): ShopSchemas {
+export function schemasOf({ profile, namespace, isLogInPostgres }: SchemaOwner): ShopSchemas {
   const own = `${namespace.replaceAll('-', '_')}_${profile}`;
-  return { readModels: own, log: profile === 'embedded' && eventStore === 'postgres' ? SHARED_SCHEMA : own };
+  return { readModels: own, log: profile === 'embedded' && isLogInPostgres ? SHARED_SCHEMA : own };
 }
 
 export function isLogShared({ log }: ShopSchemas): boolean {
@@ -29,7 +29,7 @@ export function isLogShared({ log }: ShopSchemas): boolean {
 interface SchemaOwner {
   profile: string;
   namespace: string;
-  eventStore: string;
+  isLogInPostgres: boolean;
 }
 
 /** Tables in the shared schema, and the function of the log's trigger. */

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { CART_IDLE_MS } from '../../domain/cart/events.js';
 import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
-import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import { FORGOTTEN_AGAIN_AFTER_MS, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import { EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
@@ -219,6 +219,16 @@ describe('The agenda', () => {
     expect(both.get('coupon#SPRING@customer_ada order_1')).to.deep.include({ item: { ...item, redeemer } });
     expect(both.get(total)).to.equal(null);
     expect(agendaAfter(of('CouponRedeemed'), of('CouponRedemptionConfirmed')).get(total)).to.equal(null);
+  });
+
+  it('takes the steps of forgetting a customer again a minute later, until they are completed', () => {
+    const customerId = 'customer_ada';
+    const forgotten: [string, object] = ['SubjectForgotten', { customerId }];
+    expect(agendaAfter(forgotten).get(customerId)).to.deep.equal({
+      item: { kind: 'forgetting', customerId },
+      dueAt: due(1, FORGOTTEN_AGAIN_AFTER_MS),
+    });
+    expect(agendaAfter(forgotten, ['ForgettingCompleted', { customerId }]).get(customerId) ?? null).to.equal(null);
   });
 
   it('checks a cart that nobody has changed for a day, until it is abandoned, merged or bought', () => {

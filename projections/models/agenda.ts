@@ -3,15 +3,21 @@
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
+import type { CustomerEvent } from '../../domain/customer/events.js';
 import { defined, ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import type { Payment } from '../../domain/payment/ledger.js';
+import type { Authorisation, Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { payment } from '../../domain/payment/payment.js';
-import { type AgendaItem, paymentDueAt, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import {
+  type AgendaItem,
+  FORGOTTEN_AGAIN_AFTER_MS,
+  paymentDueAt,
+  RECOVER_AFTER_MS,
+} from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -36,7 +42,7 @@ export interface AgendaDocument {
   ended?: true;
   /** Orders: operations that are not settled, each with its time in ms. */
   open?: Readonly<Record<string, number>>;
-  /** Payments: the ledger. */
+  /** Payments: the ledger, without details. */
   ledger?: Payment;
   /** SKUs, by location: missing units, whether any unit can be promised, and the missing units that each order knows of. */
   short?: Readonly<Record<string, UnitsSince>>;
@@ -51,7 +57,7 @@ interface UnitsSince {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = CartEvent | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CouponEvent | CustomerEvent | OrderEvent | PaymentEvent | StockEvent;
 
 // ── Checkouts: fed by cart# and order#, and by stock#, which reports that the units of a confirmed order are committed ─────────
 
@@ -168,12 +174,22 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
   evolve(before, event, _, at) {
     const { paymentId, orderId } = event.data;
-    const ledger = payment.evolve(before?.ledger ?? null, event, at);
+    const ledger = withoutDetails(payment.evolve(before?.ledger ?? null, event, at));
     const due = paymentDueAt(ledger);
     const item = { kind: 'payment', paymentId, orderId } as const;
     return due === undefined ? { item, ledger } : { item, ledger, dueAt: timeOf(due) };
   },
 };
+
+/** The ledger without what no due time depends on. A third is left, and nothing personal. */
+function withoutDetails({ authorisation, earlier, ...ledger }: Payment): Payment {
+  const terms = ({ card, last4, risk, providerRef, clientSecret, customerId, ...rest }: Authorisation) => rest;
+  return {
+    ...ledger,
+    earlier: earlier.map(terms),
+    ...defined({ authorisation: authorisation && terms(authorisation) }),
+  };
+}
 
 // ── Coupons: redemptions whose checkout has not reported its end ────────────────────────────────────────────────────
 
@@ -335,12 +351,26 @@ const left: Handler<AgendaDocument, Left> = {
   evolve: (before) => before && null,
 };
 
+// ── Forgotten customers: fed by customer# ────────────────────────────────────────────────────────────────────────────────────
+
+const forgets: Handler<AgendaDocument, Extract<CustomerEvent, { type: 'SubjectForgotten' }>> = {
+  keys: ({ data }) => [data.customerId],
+  evolve: (_before, { data: { customerId } }, _key, at) => {
+    return { item: { kind: 'forgetting', customerId }, dueAt: timeOf(at + FORGOTTEN_AGAIN_AFTER_MS) };
+  },
+};
+
+const forgot: Handler<AgendaDocument, Extract<CustomerEvent, { type: 'ForgettingCompleted' }>> = {
+  keys: ({ data }) => [data.customerId],
+  evolve: (before) => before && null,
+};
+
 // ── The whole projection ────────────────────────────────────────────────────────────────────────────────────────────
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 6,
-  categories: ['cart', 'coupon', 'order', 'payment', 'stock'],
+  version: 8,
+  categories: ['cart', 'coupon', 'customer', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
     CartCreated: waits,
@@ -398,6 +428,8 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     StockDepleted: replenishes,
     StockTransferredOut: leaves,
     StockTransferredIn: arrives,
+    SubjectForgotten: forgets,
+    ForgettingCompleted: forgot,
   },
 });
 

@@ -23,10 +23,10 @@ const cartOf = ({ data }: Opening) => [data.cartId];
 
 export const currentCarts = projection<CurrentCartDocument, Opening>({
   name: 'current-carts',
-  version: 2,
+  version: 3,
   categories: ['cart'],
-  fields: { customerId: 'keyword', openAt: 'time' },
-  indexes: [['customerId', 'openAt']],
+  // A customer has few carts, so the time needs no index, which every cart that is submitted would change.
+  fields: { customerId: 'keyword' },
   on: {
     CartCreated: {
       keys: cartOf,

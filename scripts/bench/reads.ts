@@ -142,7 +142,7 @@ async function orderOf(
   paths: readonly string[],
   query: Read['query'],
 ): Promise<BareReadsOrder> {
-  const { readModels: schema } = schemasOf({ profile: 'embedded', eventStore: 'postgres', namespace });
+  const { readModels: schema } = schemasOf({ profile: 'embedded', isLogInPostgres: true, namespace });
   const pool = createPool({ url, searchPath: [schema], max: 1 });
   try {
     const reads: Statement[][] = [];

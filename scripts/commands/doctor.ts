@@ -3,7 +3,7 @@ import { access, chmod, constants, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Config, WrongUsage } from '../../infra/config.js';
-import { engineAddresses } from '../../infra/engines/addresses.js';
+import { addressOf, engineAddresses } from '../../infra/engines/addresses.js';
 import { ENGINES } from '../../infra/engines/definitions.js';
 import { openPostgres } from '../../infra/engines/embedded-postgres.js';
 import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
@@ -12,7 +12,7 @@ import { claimantOf } from '../../infra/modules/claims.js';
 import { examine as examineStores } from '../../infra/stores/claim.js';
 import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
-import { usesDynamo } from '../local-engines.js';
+import { neededEngines } from '../local-engines.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withPort, withProfile } from '../options.js';
 import { isOwnStart } from '../own-start.js';
@@ -58,7 +58,7 @@ async function examine(readConfig: () => Config, wantedPort: number): Promise<Fi
     finding('data folder', () => dataFolder(config)),
     finding('port', () => port(wantedPort, config)),
     finding('Postgres', () => inDataFolder(config, postgres)),
-    ...(usesDynamo(config) ? [finding('engines', () => engines(config))] : []),
+    ...(neededEngines(config).length > 0 ? [finding('engines', () => engines(config))] : []),
     finding('data', () => inDataFolder(config, (passing) => data(passing, config))),
   ];
   return Promise.all(findings);
@@ -116,20 +116,15 @@ async function postgres({ dataDir }: Config): Promise<string> {
   return server.owned ? 'embedded; can start and stop' : 'embedded; already running';
 }
 
-/** Without the profile `aws`, only the event store `dynamodb` needs one of these engines. */
-async function engines({ profile }: Config): Promise<string> {
-  const needed = ENGINES.filter(({ name }) => profile === 'aws' || name === 'ministack');
-  const addresses = await engineAddresses();
-  const known = {
-    ministack: addresses.awsEndpoint,
-    mongodb: addresses.mongodbUrl,
-    opensearch: addresses.opensearchUrl,
-    redis: addresses.redisUrl,
-  };
-  const missing = needed.filter(({ name }) => known[name] === undefined);
+async function engines(config: Config): Promise<string> {
+  const needed = neededEngines(config);
+  const found = await Promise.all(needed.map(addressOf));
+  const missing = needed.filter((_, index) => found[index] === undefined);
   if (missing.length > 0) {
     const names = missing.map(({ name, variable }) => `${name} (${variable})`).join(', ');
-    throw new EngineUnavailable('engines', `no address of ${names}; run \`npm run engines -- up\` or set the variable`);
+    const isStartable = missing.some(({ name }) => ENGINES.some((engine) => engine.name === name));
+    const remedy = isStartable ? 'run `npm run engines -- up` or set the variable' : 'set the variable';
+    throw new EngineUnavailable('engines', `no address of ${names}; ${remedy}`);
   }
   return needed.map(({ name }) => name).join(', ');
 }

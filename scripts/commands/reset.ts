@@ -150,8 +150,8 @@ const notInAws = () =>
   );
 
 /** True if all data of the shop is in the data folder. */
-async function isInFolder({ profile, eventStore }: Config): Promise<boolean> {
-  return profile === 'embedded' && eventStore === 'postgres' && (await engineAddresses()).databaseUrl === undefined;
+async function isInFolder({ profile, isLogInPostgres }: Config): Promise<boolean> {
+  return profile === 'embedded' && isLogInPostgres && (await engineAddresses()).databaseUrl === undefined;
 }
 
 async function confirm(command: Command, { yes }: ResetOptions, dataDir: string, plan: Plan): Promise<void> {

@@ -1,10 +1,17 @@
 // The contract of every event store. Each adapter's test runs this suite on its real engine.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Clock, Hlc } from '../../domain/kernel/clock.js';
+import { type Clock, type Hlc, nextAt } from '../../domain/kernel/clock.js';
 import { type Commit, GENESIS_HASH, type Position, START, type StoredCommit } from '../../domain/kernel/commit.js';
 import { ClockSkew, CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
-import type { EventStore, LogEntry, NewCommit } from '../../domain/kernel/event-store.js';
+import {
+  compareLogEntries,
+  type EventStore,
+  entryOf,
+  type LogEntry,
+  type NewCommit,
+  type StoredRange,
+} from '../../domain/kernel/event-store.js';
 import { MAX_CLOCK_SKEW_MS, MAX_COMMIT_BYTES } from '../../domain/kernel/limits.js';
 import { type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { hashOf, partitionOf } from '../../infra/event-store/codec.js';
@@ -290,6 +297,66 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(shown).to.be.above(hidden);
         const late = await all(store.log(the(position).at - 1));
         expect(late).to.deep.equal([]);
+      });
+    });
+
+    describe('reads the whole log as it is stored', () => {
+      let open: EventStore;
+      let streams: StreamId[];
+      let stored: StoredCommit[];
+      before(async () => {
+        open = log.open({ watermarkLagMs: 0 });
+        streams = Array.from({ length: 70 }, () => newStream('Ünï'));
+        // The first commits have the same time, as commits of several processes may.
+        const at = nextAt(Date.now());
+        await Promise.all(
+          streams.map(async (stream, n) => {
+            const text = n < 30 ? 'x'.repeat(200_000) : '☕';
+            const end = await appended(open, stream, START, { ...noteCommit(START, 'c1', { text }), at });
+            await appended(open, stream, end, noteCommit(end, 'c2', {}, {}));
+          }),
+        );
+        stored = (await Promise.all(streams.map(log.items))).flat();
+        stored.sort((a, b) => compareLogEntries(entryOf(a), entryOf(b)));
+        while ((await open.watermark()) < the(stored.at(-1)).at) await new Promise(setImmediate);
+      });
+
+      /** The commits of these streams. Other tests write to the same log. */
+      const read = async (range: StoredRange) =>
+        (await all(open.stored(range))).filter(({ pk }) => streams.includes(pk));
+
+      const start = () => the(stored[0]).at;
+
+      it('in total order and byte for byte, over all partitions and pages', async () => {
+        const shown = await all(open.stored());
+        const order = shown.map(entryOf);
+        expect(order).to.deep.equal([...order].sort(compareLogEntries));
+        expect(shown.filter(({ pk }) => streams.includes(pk))).to.deep.equal(stored);
+      });
+
+      it('after any commit, even between two of the same time, and up to any time', async () => {
+        for (const n of [0, 1, 35, 68, 69, 70, 100, 139]) {
+          const after = entryOf(the(stored[n]));
+          expect(await read({ after }), `after ${n}`).to.deep.equal(stored.slice(n + 1));
+        }
+        const upTo = the(stored[100]).at;
+        const after = entryOf(the(stored[30]));
+        const expected = stored.slice(31).filter(({ at }) => at <= upTo);
+        expect(await read({ after, upTo })).to.deep.equal(expected);
+        expect(await read({ upTo: start() - 1 })).to.deep.equal([]);
+        expect(await read({ after, upTo: start() - 1 })).to.deep.equal([]);
+      });
+
+      it('only as far as its reader needs', async () => {
+        for await (const commit of open.stored({ after: { ...entryOf(the(stored[0])), commitNo: 0 } })) {
+          expect(commit).to.deep.equal(stored[0]);
+          break;
+        }
+      });
+
+      it('up to the watermark', async () => {
+        const [position] = await appendMany(store, newStream(), 1);
+        for await (const { at } of store.stored()) expect(at).to.be.below(the(position).at);
       });
     });
 

@@ -2,11 +2,13 @@
 import { expect } from 'chai';
 import {
   type Begun,
+  digest,
   type IdempotencyStore,
   MAX_ANSWER_BYTES,
   RECORD_TTL_MS,
   type RequestRun,
   RUN_LEASE_MS,
+  recordIdOf,
 } from '../../infra/idempotency/port.js';
 import { freshName } from '../engines.js';
 
@@ -45,6 +47,24 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     const begun = await Promise.all(Array.from({ length: 20 }, () => store.begin(id, 'a', NOW)));
     const states = begun.map(({ state }) => state).sort();
     expect(states).to.deep.equal(['run', ...Array(19).fill('running')]);
+  });
+
+  it('forgets the records of one caller, and no other', async () => {
+    const ids = ['customer_ada', 'customer_ada1', 'customer_bob'].map((name) => {
+      const caller = { role: 'customer', id: `${id}-${name}` } as const;
+      return { caller, of: (n: number) => recordIdOf(caller, digest(`${n}`)) };
+    });
+    const [ada, ...others] = ids as [(typeof ids)[0], ...typeof ids];
+    for (const one of ids) {
+      for (const n of [1, 2]) {
+        const begun = await store.begin(one.of(n), 'a', NOW);
+        if (begun.state === 'run') await store.finish(begun.run, bytes('done'));
+      }
+    }
+    await store.forget(ada.caller);
+    await store.forget(ada.caller);
+    for (const other of others) for (const n of [1, 2]) await expectAnswer('done', other.of(n), 'a', NOW + 1);
+    for (const n of [1, 2]) expect((await store.begin(ada.of(n), 'b', NOW + 1)).state).to.equal('run');
   });
 
   it('detects another request with the same key, while the first runs and after it', async () => {

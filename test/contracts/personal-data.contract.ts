@@ -22,6 +22,11 @@ const eventTypes = eventTypesOf({
     }),
     personal: { subject: ({ customer }) => customer, fields: ['name', 'address'] },
   },
+  CardUsed: {
+    version: 1,
+    data: z.object({ customer: z.string(), last4: personal(z.string()) }),
+    personal: { subject: ({ customer }) => customer, fields: ['last4'], afterForgetting: 'recorded' },
+  },
   CustomerTagged: { version: 1, data: z.object({ tag: z.string() }) },
 });
 
@@ -130,6 +135,14 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     expect(isProblem(refused, 'rule_violated')).to.equal(true);
     expect(await keys.createIfAbsent(subject, randomBytes(60))).to.deep.equal({ forgotten: true });
     expect(await keys.get(subject)).to.deep.equal({ forgotten: true });
+  });
+
+  it('lets a process record what it has to of a forgotten subject, sealed for nobody', async () => {
+    await data.forget(subject);
+    const { data: used } = await data.seal({ type: 'CardUsed', data: { customer: subject, last4: '4242' } }, STREAM, 1);
+    expect(isSealed(used.last4)).to.equal(true);
+    expect(JSON.stringify(used)).not.to.include('4242');
+    expect(await data.open(used.last4)).to.deep.equal(FORGOTTEN);
   });
 
   it('forgets in the other processes as soon as their cached keys expire', async () => {

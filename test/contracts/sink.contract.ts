@@ -1,17 +1,27 @@
 // The contract of every sink, for any store.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import type { StreamId } from '../../domain/kernel/stream.js';
+import { type Commit, START } from '../../domain/kernel/commit.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { type StreamId, streamId } from '../../domain/kernel/stream.js';
+import { createCommitCodec } from '../../infra/event-store/codec.js';
+import { createMemoryEventStore } from '../../infra/event-store/memory.js';
+import { bulkOf } from '../../projections/rebuild/bulk.js';
+import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
+import { createProjector } from '../../projections/runtime/projector.js';
 import type {
   DocumentStore,
   DocumentWrite,
+  NewDocument,
   Sink,
   StoredDocument,
   StreamPosition,
 } from '../../projections/runtime/sink.js';
 import { runsOf } from '../every-case.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
+import { type Note, noteCommit, notes } from './notes.js';
 
 /** A history creates its own tables, which is slow in some engines. */
 const DELIVERY_TIMEOUT_MS = 60_000;
@@ -178,10 +188,33 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       );
     });
 
-    it('are replaced by a lower one that holds for other projections', async () => {
-      await place([ORDER, at(5, 'a_v1')]);
-      await place([ORDER, at(4, 'a_v1', 'b_v1')]);
-      expect((await placesOf(ORDER)).get(ORDER)).to.deep.equal(at(4, 'a_v1', 'b_v1'));
+    it('are merged with what the stored one says of other projections', async () => {
+      await place([ORDER, at(5, 'a_v1')], [ITEM, at(3, 'a_v1', 'c_v1')]);
+      await place([ORDER, at(4, 'a_v1', 'b_v1')], [ITEM, at(7, 'b_v1')]);
+      expect(await placesOf(ORDER, ITEM)).to.deep.equal(
+        new Map([
+          [ORDER, { ...at(5, 'a_v1', 'b_v1'), held: { b_v1: { commitNo: 4 } } }],
+          [ITEM, { ...at(7, 'a_v1', 'b_v1', 'c_v1'), held: { a_v1: { commitNo: 3 }, c_v1: { commitNo: 3 } } }],
+        ]),
+      );
+    });
+
+    it('keep what several writers say at once of different projections', async () => {
+      const names = ['a_v1', 'b_v1', 'c_v1', 'd_v1'];
+      await Promise.all(names.map((name, n) => place([ORDER, at(n + 1, name)], [ITEM, at(5, name)])));
+      const held = { a_v1: { commitNo: 1 }, b_v1: { commitNo: 2 }, c_v1: { commitNo: 3 } };
+      expect(await placesOf(ORDER, ITEM)).to.deep.equal(
+        new Map([
+          [ORDER, { ...at(4, ...names), held }],
+          [ITEM, at(5, ...names)],
+        ]),
+      );
+    });
+
+    it('forget projections that are gone', async () => {
+      await place([ORDER, { ...at(5, 'a_v1', 'b_v1'), held: { a_v1: { commitNo: 2 } } }]);
+      await place([ORDER, { ...at(6, 'b_v1'), gone: ['a_v1', 'z_v1'] }]);
+      expect((await placesOf(ORDER)).get(ORDER)).to.deep.equal(at(6, 'b_v1'));
     });
 
     it('keep an error that a late writer does not know', async () => {
@@ -243,6 +276,70 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     });
   });
 
+  describe('builds', () => {
+    const state = (build: number): BuildsState => ({ a: { serving: { version: 1, build, builtTo: 7 }, last: build } });
+
+    it('are written by one of several writers, which must know the current ones', async () => {
+      const before = (await store.builds())?.revision;
+      const first = await Promise.all([1, 2, 3].map((build) => store.setBuilds(state(build), before)));
+      expect(first.filter(Boolean)).to.have.length(1);
+      const found = (await store.builds())!;
+      expect(found.state).to.deep.equal(state(first.indexOf(true) + 1));
+      const next = await Promise.all([4, 5, 6].map((build) => store.setBuilds(state(build), found.revision)));
+      expect(next.filter(Boolean)).to.have.length(1);
+      expect((await store.builds())?.state).to.deep.equal(state(next.indexOf(true) + 4));
+      expect(await store.setBuilds(state(7), found.revision)).to.equal(false);
+      expect([...(await store.held()).keys()].every((stream) => stream.includes('#'))).to.equal(true);
+    });
+
+    it('have documents of their own, which are counted and dropped', async () => {
+      const build = { ...projection, build: 2 };
+      const there = physicalName(build);
+      await store.create(build);
+      await store.create(build);
+      expect(await store.count(there)).to.equal(0);
+      const writes = ['a', 'b', '*'].map((key) => written({ table: there, key, document: key === 'b' ? null : {} }));
+      await store.save([...writes, written({ key: 'a' })], new Map());
+      expect(await store.count(there)).to.equal(3);
+      expect(await store.count(table)).to.equal(1);
+      await store.drop(there);
+      await store.drop(there);
+      expect(await store.count(table)).to.equal(1);
+      await store.create(build);
+      expect(await store.count(there)).to.equal(0);
+    });
+
+    it('are filled in bulk, and a repeat after a crash changes nothing', async () => {
+      const build = { ...projection, build: 2 };
+      const there = physicalName(build);
+      const load = bulkOf(store);
+      await load.create(build);
+      await load.create(build);
+      const documents: NewDocument[] = Object.entries(oddDocuments).map(([key, document]) => {
+        return { key, document, positions: { [STOCK]: 7 } };
+      });
+      documents.push({ key: 'gone', document: null, positions: { [STOCK]: 3 } });
+      const many = Array.from({ length: 2_000 }, (_, n) => ({ key: `many ${n}`, document: { n }, positions: {} }));
+      await load.insert(there, documents.slice(0, 3));
+      await Promise.all([load.insert(there, documents), load.insert(there, many)]);
+      await load.insert(there, []);
+      await load.complete(build);
+      await load.complete(build);
+      await store.refresh?.(there);
+      expect(await store.count(there)).to.equal(documents.length + many.length);
+      const found = await store.load(
+        documents.map(({ key }) => ({ table: there, key })),
+        [],
+      );
+      const shown = found.documents.map(({ key, document, positions }) => ({ key, document, positions }));
+      expect(shown).to.have.deep.members(documents);
+      const [one] = found.documents;
+      const [outcome] = await store.save([{ ...one!, document: { changed: true } }], new Map());
+      expect(outcome).to.deep.equal({ saved: true });
+      await store.drop(there);
+    });
+  });
+
   it("opens the same table for all concurrent callers, and another one for the projection's next version", async () => {
     const fresh = { ...projection, name: `${projection.name}-b` };
     const id = { table: physicalName(fresh), key: 'a' };
@@ -260,10 +357,66 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     expect(await store.save([], new Map())).to.deep.equal([]);
   });
 
+  it('takes nothing from a projector that saves late, after the projector of a new leader has gone on', async () => {
+    const texts: Projection<{ texts: string[] }, DomainEvent<'NoteWritten', Note>> = {
+      name: projection.name,
+      version: 2,
+      categories: ['note'],
+      fields: {},
+      on: {
+        NoteWritten: {
+          keys: () => ['all'],
+          evolve: (before, { data }) => ({ texts: [...(before?.texts ?? []), data.text] }),
+        },
+      },
+    };
+    const log = createMemoryEventStore({ codec: createCommitCodec(notes) });
+    const documents = await makeSink().open([texts]);
+    const projectorOn = (on: DocumentStore) =>
+      createProjector({ engine: 'it', projections: [texts], documents: on, store: log, clock: Date.now, log: SILENT });
+    const stream = streamId('note', projection.name);
+    const commits = await notesIn(log, stream, ['one', 'two', 'three']);
+
+    let replaces = true;
+    const hanging: DocumentStore = {
+      ...documents,
+      async save(...batch) {
+        if (replaces) {
+          replaces = false;
+          await projectorOn(documents).apply(commits);
+        }
+        return documents.save(...batch);
+      },
+    };
+    await projectorOn(hanging).apply(commits.slice(0, 1));
+    expect(replaces).to.equal(false);
+
+    const { documents: found, positions } = await documents.load(
+      [{ table: physicalName(texts), key: 'all' }],
+      [stream],
+    );
+    expect(found[0]).to.deep.include({ document: { texts: ['one', 'two', 'three'] }, positions: { [stream]: 3 } });
+    expect(positions.get(stream)).to.deep.equal({ of: [physicalName(texts)], commitNo: 3 });
+  });
+
   it('ends as an in-order replay, whatever happens to messages and workers', async function () {
     this.timeout(DELIVERY_TIMEOUT_MS);
     await deliveryProperty(makeSink, delivery);
   });
+}
+
+const SILENT = { info() {}, warn() {}, error() {} };
+
+/** Appends a note for each text to a new stream. */
+async function notesIn(log: EventStore, stream: StreamId, texts: readonly string[]): Promise<Commit[]> {
+  let end = START;
+  for (const text of texts) {
+    const result = await log.append(stream, end, noteCommit(end, text, { text }));
+    if (result.appended) end = result.position;
+  }
+  const commits: Commit[] = [];
+  for await (const commit of log.read(stream)) commits.push(commit);
+  return commits;
 }
 
 /** A projection with a field of each kind. */

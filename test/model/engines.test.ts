@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import * as dynamodb from '../../infra/event-store/dynamodb/dynamodb-event-store.js';
+import { createEventStoreDb, type EventStoreDb } from '../../infra/event-store/eventstoredb/client.js';
+import { createEventStoreDbEventStore } from '../../infra/event-store/eventstoredb/eventstoredb-event-store.js';
 import * as postgres from '../../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../../infra/postgres.js';
 import { describeOnAws } from '../aws.js';
@@ -13,6 +15,7 @@ import { codec, histories, playOn } from './history.js';
 
 const ON_POSTGRES = runsOf(20);
 const ON_DYNAMODB = runsOf(10);
+const ON_EVENTSTOREDB = runsOf(10);
 const SEED = 2026;
 const TIMEOUT_MS = 10 * 60_000;
 
@@ -42,4 +45,14 @@ describeOnAws('The shop on DynamoDB', (aws) => {
     await dynamodb.createEventsTable({ client, table });
   });
   keepsItsPromises(() => dynamodb.createDynamoEventStore({ client, table, codec }), ON_DYNAMODB);
+});
+
+describeWith('eventstoredb', 'The shop on EventStoreDB', (engines) => {
+  let db: EventStoreDb;
+  before(() => {
+    db = createEventStoreDb(engines.eventstoredb());
+  });
+  after(() => db.close());
+  const prefix = freshName('log');
+  keepsItsPromises(() => createEventStoreDbEventStore({ db, prefix, codec }), ON_EVENTSTOREDB);
 });

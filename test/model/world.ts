@@ -162,13 +162,14 @@ export function createWorld({
       ...defined({ through: plant.runner }),
     });
     const { runner, processes } = shop;
-    const { payments, checkout, settlement, shortfalls } = processes;
+    const { payments, checkout, settlement, shortfalls, forgetting } = processes;
     const handlers = createAgendaHandlers({
       runner,
       checkout,
       settlement,
       payments,
       shortfalls,
+      forgetting,
       savedMethodOf: async (customerId) => savedCards.get(customerId),
       clock,
     });

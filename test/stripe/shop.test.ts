@@ -15,7 +15,7 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { order } from '../../domain/order/order.js';
-import { capturedOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
+import { capturedOf, heldOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
@@ -116,6 +116,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       settlement,
       payments,
       shortfalls: processes.shortfalls,
+      forgetting: processes.forgetting,
       clock,
       savedMethodOf: async (customerId, paidWith) =>
         (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
@@ -155,6 +156,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       hook,
       told,
       handlers,
+      methods,
       receive,
       deliver,
       deliverAll,
@@ -506,6 +508,19 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       await shop.more(path, { caller: ADA });
       expect(await saved()).to.deep.equal([]);
       await problemOf(shop.more(path, { caller: ADA }), 'not_found');
+    });
+
+    it('forgets the customer there, with their cards, and pays out what they are still owed', async () => {
+      const { body: card } = await save('pm_card_visa');
+      const { orderId } = await checkOut(card.id);
+      const { customer } = await intentOf(orderId);
+      for (let n = 0; n < 2; n++) await shop.methods.forget(marked(ADA).id);
+      const { data: there } = await shop.stripe.customers.list({ limit: 100 });
+      expect(there.map(({ id }) => id)).to.not.include(customer);
+      expect(await saved()).to.deep.equal([]);
+      await shop.methods.forget(marked(BOB).id);
+      await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: SUPPORT, body: {} });
+      expect(heldOf(await shop.ledger(orderId))).to.equal(0);
     });
 
     it('creates one customer there for concurrent requests', async () => {

@@ -1,8 +1,10 @@
 import {
+  type BatchGetItemCommandOutput,
   DeleteTableCommand,
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   type DynamoDBClient,
+  PutItemCommand,
   QueryCommand,
   TransactionCanceledException,
 } from '@aws-sdk/client-dynamodb';
@@ -10,7 +12,13 @@ import { expect } from 'chai';
 import { hlcOf } from '../../../domain/kernel/clock.js';
 import { START } from '../../../domain/kernel/commit.js';
 import { ClockSkew, Unavailable } from '../../../domain/kernel/errors.js';
-import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import { type LogEntry, UnreadableCommit } from '../../../domain/kernel/event-store.js';
+import {
+  APPEND_BUDGET_MS,
+  LOG_PARTITIONS,
+  MAX_CLOCK_SKEW_MS,
+  WATERMARK_LAG_MS,
+} from '../../../domain/kernel/limits.js';
 import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
 import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations } from '../../../test/aws.js';
 import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
@@ -21,7 +29,7 @@ import { ensureStream, ensureTable } from '../../aws.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
 import { createCommitCodec, partitionOf } from '../codec.js';
 import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb-event-store.js';
-import { fromItem } from './dynamodb-item.js';
+import { fromItem, type Item, toItem } from './dynamodb-item.js';
 
 const codec = createCommitCodec(notes);
 
@@ -192,6 +200,78 @@ describeOnAws('On DynamoDB', (aws) => {
       const isOurs = ({ stream }: { stream: StreamId }) => streams.includes(stream); // other tests may write in this instant, too
       for await (const entry of store.log(at - 1, at)) if (isOurs(entry)) shown.push(entry.stream);
       expect(shown).to.deep.equal(streams.sort());
+    });
+
+    it('reads the whole log by the index and by batches of items, and asks again for what an answer lacks', async () => {
+      const own = freshName('events');
+      await createEventsTable({ client, table: own });
+      const store = openStore({ table: own, watermarkLagMs: -60_000 });
+      const streams = Array.from({ length: 150 }, newStream);
+      await Promise.all(streams.map((stream) => store.append(stream, START, noteCommit(START, 'c1', {}))));
+      const operations = recordOperations(client);
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (request) => {
+            const answer = await next(request);
+            if (commandName !== 'BatchGetItemCommand') return answer;
+            const output = answer.output as BatchGetItemCommandOutput;
+            const left = the(output.Responses?.[own]).splice(60);
+            const Keys = left.map(({ pk, sk }) => ({ pk, sk }) as Item);
+            if (Keys.length > 0) output.UnprocessedKeys = { [own]: { Keys, ConsistentRead: true } };
+            return answer;
+          },
+        { step: 'initialize' },
+      );
+      const read: string[] = [];
+      for await (const commit of store.stored()) read.push(commit.pk);
+      expect([...read].sort()).to.deep.equal([...streams].sort());
+      expect(operations.filter((operation) => operation === 'BatchGetItem')).to.have.length(3);
+      expect(operations.filter((operation) => operation === 'Query')).to.have.length(LOG_PARTITIONS);
+    });
+
+    it('names what is no commit, or is in the index alone, and reads on after it', async () => {
+      const own = freshName('events');
+      await createEventsTable({ client, table: own });
+      const good = codec.encode(newStream(), START, noteCommit(START, 'c', {}));
+      const put = (n: number, changes: Item = {}) =>
+        client.send(
+          new PutItemCommand({
+            TableName: own,
+            Item: { ...toItem(good), pk: { S: `note#${n}` }, at: { N: String(n) }, ...changes },
+          }),
+        );
+      await Promise.all([put(1), put(2, { ev: { N: '1' } }), put(3, { pk: { S: 'odd' } }), put(4), put(5)]);
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (request) => {
+            const answer = await next(request);
+            if (commandName !== 'BatchGetItemCommand') return answer;
+            const { Responses } = answer.output as BatchGetItemCommandOutput;
+            const found = the(Responses?.[own]);
+            Object.assign(the(Responses), { [own]: found.filter(({ pk }) => pk?.S !== 'note#4') });
+            return answer;
+          },
+        { step: 'initialize' },
+      );
+      const store = openStore({ table: own, watermarkLagMs: -60_000 });
+      const read: string[] = [];
+      let after: LogEntry | undefined;
+      while (read.length < 5) {
+        try {
+          for await (const commit of store.stored(after ? { after } : {})) read.push(commit.pk);
+        } catch (error) {
+          if (!(error instanceof UnreadableCommit)) throw error;
+          read.push(error.message);
+          after = error.entry;
+        }
+      }
+      expect(read).to.deep.equal([
+        'note#1',
+        'Commit 1 of note#2 cannot be read: its attribute ev is missing or has the wrong type.',
+        'Commit 1 of odd cannot be read: its attribute pk is missing or has the wrong type.',
+        'Commit 1 of note#4 cannot be read: it is in the index of the log, but not in the table.',
+        'note#5',
+      ]);
     });
 
     it('repeats a commit with a fence that meets a heartbeat or throttling', async () => {

@@ -1,5 +1,6 @@
 // The event store on DynamoDB: one commit is one immutable item, and one append is one conditional PutItem.
 import {
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
   DescribeKinesisStreamingDestinationCommand,
   type DynamoDBClient,
@@ -14,15 +15,21 @@ import {
 import { type Clock, type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { Deposed, Unavailable } from '../../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore, type Fence, type LogEntry } from '../../../domain/kernel/event-store.js';
+import {
+  compareLogEntries,
+  type EventStore,
+  type Fence,
+  type LogEntry,
+  UnreadableCommit,
+} from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import { ensureRecoverableTable, isTransient, PROTECTED, retrySetUp, type TableDefinition } from '../../aws.js';
 import { fenceCheck } from '../../leadership/dynamodb-leases.js';
 import { withinBudget } from '../../retry.js';
 import { type CommitCodec, positionOf } from '../codec.js';
-import { mergeOrdered } from '../merge.js';
+import { inBatches, mergeOrdered } from '../merge.js';
 import { createStoreClock } from '../store-clock.js';
-import { fromItem, type Item, indexEntryOf, toItem } from './dynamodb-item.js';
+import { fromItem, type Item, indexEntryOf, NotACommit, toItem } from './dynamodb-item.js';
 
 const ENGINE = 'DynamoDB';
 
@@ -37,6 +44,10 @@ const READ_BUDGET_MS = 5_000;
 
 /** Index entries of one log partition that are held in memory. */
 const LOG_PAGE = 500;
+
+/** Most items that one BatchGetItem may ask for, and how many are in flight when the whole log is read. */
+const ITEMS_PER_BATCH = 100;
+const BATCHES_IN_FLIGHT = 4;
 
 export const LOG_INDEX = 'log';
 
@@ -73,7 +84,7 @@ export const CHANGE_TIME_PRECISION = 'MICROSECOND';
  * All actions that IAM must allow on the table and its index. UpdateItem and DeleteItem are missing so that the log cannot be
  * changed. IAM cannot enforce the condition of a PutItem; the feed's alarm and the hash chain detect an overwrite. @public
  */
-export const EVENT_STORE_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
+export const EVENT_STORE_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:BatchGetItem'] as const;
 
 export interface DynamoEventStoreOptions {
   /** A client that makes one attempt per call: see `createDynamoClient`. */
@@ -139,7 +150,7 @@ export function createDynamoEventStore({
   }
 
   /** `check` runs immediately before the request is sent, when it has its socket. */
-  function timed<C extends PutItemCommand | TransactWriteItemsCommand | QueryCommand>(
+  function timed<C extends PutItemCommand | TransactWriteItemsCommand | QueryCommand | BatchGetItemCommand>(
     command: C,
     check?: () => void,
   ): C {
@@ -193,12 +204,12 @@ export function createDynamoEventStore({
     });
     let sameInstant: LogEntry[] = [];
     for await (const items of pages) {
-      for (const { pk, sk, at } of items.map(indexEntryOf)) {
-        if (sameInstant[0] && sameInstant[0].at !== at) {
+      for (const entry of items.map(indexEntryOf)) {
+        if (sameInstant[0] && sameInstant[0].at !== entry.at) {
           yield* sameInstant.sort(compareLogEntries);
           sameInstant = [];
         }
-        sameInstant.push({ at, stream: pk, commitNo: sk });
+        sameInstant.push(entry);
       }
     }
     yield* sameInstant.sort(compareLogEntries);
@@ -207,6 +218,20 @@ export function createDynamoEventStore({
   function entries(after: Hlc, upTo: Hlc): AsyncIterable<LogEntry> {
     const partitions = Array.from({ length: LOG_PARTITIONS }, (_, lp) => partition(lp, after, upTo));
     return mergeOrdered(partitions, compareLogEntries);
+  }
+
+  /** The commits of these entries. Each answer has at least one item: if none can be read, DynamoDB answers with an error. */
+  async function commitsOf(entries: readonly LogEntry[]): Promise<(StoredCommit | UnreadableCommit)[]> {
+    const found = new Map<string, Item>();
+    let Keys = entries.map(({ stream, commitNo }): Item => ({ pk: { S: stream }, sk: { N: String(commitNo) } }));
+    while (Keys.length > 0) {
+      const request = { RequestItems: { [table]: { Keys, ConsistentRead: true } } };
+      const send = () => client.send(timed(new BatchGetItemCommand(request)));
+      const { Responses, UnprocessedKeys } = await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, send);
+      for (const item of Responses?.[table] ?? []) found.set(placeOf(indexEntryOf(item)), item);
+      Keys = UnprocessedKeys?.[table]?.Keys ?? [];
+    }
+    return entries.map((entry) => commitAt(entry, found.get(placeOf(entry))));
   }
 
   return {
@@ -233,6 +258,17 @@ export function createDynamoEventStore({
       }
     },
 
+    async *stored({ after, upTo = Number.MAX_SAFE_INTEGER } = {}) {
+      const from = after ? after.at - 1 : Number.MIN_SAFE_INTEGER;
+      const until = Math.min(upTo, await watermark());
+      if (until <= from) return;
+      const batches = { size: ITEMS_PER_BATCH, atOnce: BATCHES_IN_FLIGHT };
+      for await (const commit of inBatches(behind(entries(from, until), after), batches, commitsOf)) {
+        if (commit instanceof UnreadableCommit) throw commit;
+        yield commit;
+      }
+    },
+
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
       const until = Math.min(upTo, await watermark());
       if (until > after) yield* entries(after, until);
@@ -242,6 +278,24 @@ export function createDynamoEventStore({
 
     watermark,
   };
+}
+
+async function* behind(entries: AsyncIterable<LogEntry>, after: LogEntry | undefined): AsyncGenerator<LogEntry> {
+  for await (const entry of entries) if (!after || compareLogEntries(entry, after) > 0) yield entry;
+}
+
+function placeOf({ stream, commitNo }: Omit<LogEntry, 'at'>): string {
+  return `${commitNo} ${stream}`;
+}
+
+function commitAt(entry: LogEntry, item: Item | undefined): StoredCommit | UnreadableCommit {
+  if (!item) return new UnreadableCommit(entry, 'it is in the index of the log, but not in the table');
+  try {
+    return fromItem(item);
+  } catch (error) {
+    if (!(error instanceof NotACommit)) throw error;
+    return new UnreadableCommit(entry, error.problem);
+  }
 }
 
 /** Throws the error of a plain request. If the commit is stored already, that is the error, even if the term is over. */

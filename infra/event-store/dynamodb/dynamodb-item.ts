@@ -1,7 +1,8 @@
 // Converts stored commits to DynamoDB items and back, from the table and from the change records in Kinesis.
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
-import { isStreamId } from '../../../domain/kernel/stream.js';
+import type { LogEntry } from '../../../domain/kernel/event-store.js';
+import { isStreamId, type StreamId } from '../../../domain/kernel/stream.js';
 
 export type Item = Record<string, AttributeValue>;
 
@@ -44,15 +45,18 @@ export function keyOf(item: Item): Pick<StoredCommit, 'pk' | 'sk'> {
   return { pk, sk: integer(item, 'sk') };
 }
 
-/** The fields of a commit that the index of the log in total order holds. */
-export function indexEntryOf(item: Item): Pick<StoredCommit, 'pk' | 'sk' | 'at'> {
-  return { ...keyOf(item), at: integer(item, 'at') };
+/** An item of the index of the log in total order. It may be the entry of an item that is no commit. */
+export function indexEntryOf({ pk, sk, at }: Item): LogEntry {
+  return { at: Number(at?.N), stream: pk?.S as StreamId, commitNo: Number(sk?.N) };
 }
 
 export class NotACommit extends Error {
   override name = 'NotACommit';
+  readonly problem: string;
   constructor(attribute: string) {
-    super(`An item is no commit: its attribute ${attribute} is missing or has the wrong type.`);
+    const problem = `its attribute ${attribute} is missing or has the wrong type`;
+    super(`An item is no commit: ${problem}.`);
+    this.problem = problem;
   }
 }
 

@@ -1,7 +1,7 @@
-// The event store `dynamodb`: the log and its snapshots in DynamoDB, and its changes through Kinesis. On local engines the program
-// creates the tables and the stream itself; in AWS the deployment stack creates them.
+// The parts of the event store `dynamodb`. On local engines the program creates the tables and the stream itself; in AWS the
+// deployment stack creates them.
+import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import type { StreamId } from '../../../domain/kernel/stream.js';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
@@ -10,6 +10,7 @@ import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modu
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
 import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
 import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
+import { createDynamoLoader } from './dynamodb-loader.js';
 import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from './kinesis-checkpoints.js';
 import { createKinesisFeed } from './kinesis-feed.js';
@@ -43,7 +44,8 @@ export const dynamodbEventStoreParts = {
       return { client, engine };
     }),
 
-  logEngines: ({ dynamoServer, kinesisServer }) => lazy(() => [dynamoServer.engine, kinesisServer.engine]),
+  logEngines: ({ dynamoServer: { client, engine, name }, kinesisServer }) =>
+    lazy(() => [{ ...engine, check: () => readNoCommit(client, name(TABLES.events)) }, kinesisServer.engine]),
 
   logStore: ({ dynamoServer, kinesisServer }) => lazy(() => dynamoStore(dynamoServer, kinesisServer.client)),
 
@@ -60,6 +62,9 @@ export const dynamodbEventStoreParts = {
       return createDynamoEventStore({ client, table, leases: name(TABLES.leases), codec, clock });
     }),
 
+  logLoader: ({ dynamoServer: { client, name, isLocal } }) =>
+    lazy(() => () => createDynamoLoader({ client, table: name(TABLES.events), isLocal })),
+
   snapshotTexts: ({ dynamodb: { client, name, isLocal }, clock }) =>
     lazy(async () => {
       const table = name(TABLES.snapshots);
@@ -74,23 +79,27 @@ export const dynamodbEventStoreParts = {
       return createDynamoLeases({ client, table });
     }),
 
-  feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, log }) =>
+  feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, tamperAlarm, log }) =>
     lazy(async () => {
       const table = name(TABLES.feedCheckpoints);
       if (isLocal) await ensureTable(client, table, FEED_CHECKPOINTS_TABLE);
-      const alarm = (stream: StreamId, commitNo: number, what: string) =>
-        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
       return createKinesisFeed({
         client: kinesisServer.client,
         streamName: changes.name,
         table: name(TABLES.events),
         checkpoints: createDynamoCheckpoints({ client, table }),
         codec,
-        alarm,
+        alarm: tamperAlarm,
         log,
       });
     }),
 } satisfies Recipes<EventStoreParts & DynamoParts & KinesisParts, Parts & DynamoParts & KinesisParts>;
+
+function readNoCommit(client: DynamoDBClient, TableName: string): Promise<unknown> {
+  const values = { ':pk': { S: '-' } };
+  const query = { TableName, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: values, Limit: 1 };
+  return client.send(new QueryCommand(query), { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) });
+}
 
 function readStream(client: KinesisClient, stream: string): Promise<unknown> {
   const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };

@@ -4,6 +4,7 @@ import type { Pool, PoolClient } from 'pg';
 import { hlcOf } from '../../../domain/kernel/clock.js';
 import { START } from '../../../domain/kernel/commit.js';
 import { Unavailable } from '../../../domain/kernel/errors.js';
+import { entryOf, type LogEntry, UnreadableCommit } from '../../../domain/kernel/event-store.js';
 import { WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import { streamId } from '../../../domain/kernel/stream.js';
 import { eventStoreContract, type LogUnderTest } from '../../../test/contracts/event-store.contract.js';
@@ -151,22 +152,65 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     expect(await store.watermark()).to.be.above(hlcOf(rows[0].began));
   });
 
-  it('reads a stream of many commits page by page', async () => {
+  it('reads a stream of many commits page by page, and the whole log in few statements', async () => {
     const stream = newStream();
     const stored = [codec.encode(stream, START, noteCommit(START, 'c', {}))];
     while (stored.length < 1_100) {
       const end = positionOf(the(stored.at(-1)));
       stored.push(codec.encode(stream, end, noteCommit(end, 'c', {})));
     }
-    const rows = stored.map((commit) => ({ ...commit, cs: JSON.stringify(commit.cs) }));
-    await pool.query(
-      `insert into events (${COMMIT_COLUMNS}) select ${COMMIT_COLUMNS} from json_populate_recordset(null::events, $1)`,
-      [JSON.stringify(rows)],
-    );
+    await insertRows(stored.map((commit) => ({ ...commit, cs: JSON.stringify(commit.cs) })));
     let count = 0;
     for await (const { position } of open().read(stream)) expect(position.commitNo).to.equal(++count);
     expect(count).to.equal(1_100);
+
+    const statements: string[] = [];
+    const query = (query: { name: string }) => {
+      statements.push(query.name);
+      return pool.query(query as never);
+    };
+    const store = createPostgresEventStore({ pool: { query } as unknown as Pool, codec, watermarkLagMs: -60_000 });
+    const read: number[] = [];
+    const after = { ...entryOf(the(stored[0])), commitNo: 0 };
+    for await (const { pk, sk } of store.stored({ after })) if (pk === stream) read.push(sk);
+    expect(read).to.deep.equal(stored.map(({ sk }) => sk));
+    expect(statements).to.deep.equal(['log-watermark', 'log-stored', 'log-stored', 'log-stored']);
   });
+
+  it('names a commit whose command ids cannot be read, and reads on after it', async () => {
+    const own = createPool({ url: await engines.freshDatabase() });
+    await createEventsTable(own);
+    const good = codec.encode(newStream(), START, noteCommit(START, 'c', {}));
+    const at = hlcOf(1_000);
+    const row = (n: number, cs: string) => ({ ...good, pk: `note#${n}`, at: at + n, cs });
+    await insertRows([row(1, '["c"]'), row(2, '["c"'), row(3, '{}'), row(4, '["c"]')], own);
+    const read: string[] = [];
+    const store = open(own);
+    let after: LogEntry | undefined;
+    while (read.length < 4) {
+      try {
+        for await (const commit of store.stored({ upTo: at + 4, ...(after && { after }) })) read.push(commit.pk);
+      } catch (error) {
+        if (!(error instanceof UnreadableCommit)) throw error;
+        read.push(error.message.slice(0, 34));
+        after = error.entry;
+      }
+    }
+    expect(read).to.deep.equal([
+      'note#1',
+      'Commit 1 of note#2 cannot be read:',
+      'Commit 1 of note#3 cannot be read:',
+      'note#4',
+    ]);
+    await own.end();
+  });
+
+  function insertRows(rows: object[], on = pool): Promise<unknown> {
+    return on.query(
+      `insert into events (${COMMIT_COLUMNS}) select ${COMMIT_COLUMNS} from json_populate_recordset(null::events, $1)`,
+      [JSON.stringify(rows)],
+    );
+  }
 });
 
 function failure(promise: Promise<unknown>): Promise<unknown> {
@@ -179,7 +223,8 @@ function failure(promise: Promise<unknown>): Promise<unknown> {
 /** A pool whose appends succeed but lose their replies, a given number of times. */
 function losingReplies(pool: Pool, loseReply: () => boolean): Pool {
   return observed(pool, (name) => {
-    if (name === 'log-append' && loseReply()) throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    if (name.startsWith('log-append') && loseReply())
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
   });
 }
 

@@ -1,10 +1,17 @@
 // The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import type { Pool, PoolClient, QueryResult } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
 import { lastOf } from '../../../domain/kernel/collections.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { ClockSkew, Deposed, Unavailable } from '../../../domain/kernel/errors.js';
-import type { AppendResult, EventStore, Fence, LogEntry } from '../../../domain/kernel/event-store.js';
+import {
+  type AppendResult,
+  type EventStore,
+  entryOf,
+  type Fence,
+  type LogEntry,
+  UnreadableCommit,
+} from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import { coalesce } from '../../coalesce.js';
@@ -16,13 +23,20 @@ import {
   onlyRow,
   queryWithin,
   statement,
-  textArray,
   withConnection,
 } from '../../postgres.js';
 import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
-import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
+import {
+  COMMIT_COLUMNS,
+  COMMIT_TYPES,
+  type CommitRow,
+  commitColumns,
+  EVENTS_SQL,
+  storedCommit,
+} from './postgres-events-table.js';
+import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
 
 /**
  * Under load the next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs
@@ -48,14 +62,11 @@ const LOG_PAGE_ROWS = 5_000;
 /** Streams that are read at a time. The pool has other users. */
 const READS_IN_FLIGHT = 8;
 
-/**
- * Shortest interval between wake-ups of the feed. The first append after a pause wakes it at once; later ones share a wake-up.
- */
-const WAKE_EVERY_MS = 20;
-
 export interface PostgresEventStoreOptions {
   pool: Pool;
   codec: CommitCodec;
+  /** Shared with the feed of this process. */
+  wakes?: FeedWakes;
   clock?: Clock;
   watermarkLagMs?: number;
 }
@@ -73,10 +84,10 @@ export function createEventsTable(pool: Pool): Promise<void> {
 export function createPostgresEventStore({
   pool,
   codec,
+  wakes = createFeedWakes(pool),
   clock = Date.now,
   watermarkLagMs = WATERMARK_LAG_MS,
 }: PostgresEventStoreOptions): EventStore {
-  const wakeFeed = createWaker(pool);
   const inTurn = createTurns(READS_IN_FLIGHT);
 
   const enqueue = coalesce<Append, AppendResult>({
@@ -96,7 +107,7 @@ export function createPostgresEventStore({
       { engine: ENGINE, budgetMs: deadline - clock(), isRetryable: isTransient, clock },
       () => withConnection(pool, (client) => insert(client, commits)),
     );
-    wakeFeed();
+    wakes.appended();
     return outcomes;
   }
 
@@ -106,7 +117,7 @@ export function createPostgresEventStore({
     commits: readonly StoredCommit[],
     fence?: Fence,
   ): Promise<(AppendResult | Error)[]> {
-    const { rowCount } = await client.query(insertStatement(commits, clock(), fence));
+    const { rowCount } = await insertOnce(client, commits, clock(), fence);
     const acknowledged = (commit: StoredCommit) => ({ appended: true, position: positionOf(commit) }) as const;
     if (rowCount === commits.length) return commits.map(acknowledged);
     const { stored, skewMs } = await lookUp(client, commits);
@@ -136,7 +147,7 @@ export function createPostgresEventStore({
         return new Deposed(ENGINE, fence.lease, fence.token);
       }),
     );
-    wakeFeed();
+    wakes.appended();
     if (outcome instanceof Error) throw outcome;
     return outcome;
   }
@@ -167,8 +178,19 @@ export function createPostgresEventStore({
         const page = await rows<ReadRow>('log-read', READ_SQL, [stream, last, READ_PAGE_ROWS, READ_PAGE_BYTES]);
         for (const row of page) yield codec.decode(storedCommit(row));
         last = page.at(-1)?.sk ?? last;
-        const candidates = page[0]?.candidates ?? 0;
-        more = page.length < candidates || candidates === READ_PAGE_ROWS;
+        more = isCut(page);
+      }
+    },
+
+    async *stored({ after = BEFORE_ALL, upTo = Number.MAX_SAFE_INTEGER } = {}) {
+      const end = Math.min(upTo, await watermark());
+      for (let last = after, more = true; more; ) {
+        const { at, stream, commitNo } = last;
+        const values = [at, stream, commitNo, end, READ_PAGE_ROWS, READ_PAGE_BYTES];
+        const page = await rows<ReadRow>('log-stored', STORED_SQL, values);
+        for (const row of page) yield readable(row);
+        last = page.length > 0 ? entryOf(lastOf(page)) : last;
+        more = isCut(page);
       }
     },
 
@@ -207,39 +229,44 @@ const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
  */
 const INSERT_SQL = `
   insert into events (${COMMIT_COLUMNS})
-  select r.* from unnest(
-    $1::text[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::smallint[]
-  ) r (${COMMIT_COLUMNS})
+  select r.* from unnest(${COMMIT_TYPES.map((type, n) => `$${n + 1}::${type}[]`).join(', ')}) r (${COMMIT_COLUMNS})
   where abs((select ${STORE_NOW}) - $12::bigint) <= ${MAX_CLOCK_SKEW_MS}
     and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000`;
 
 const UNLESS_STORED_SQL = 'on conflict do nothing';
+const UNIQUE_VIOLATION = '23505';
 
 /** The lock makes a process that takes the lease wait until the commits of the term before are stored or refused. */
 const FENCED_SQL = `
   with term as (select from ${LEASES_TABLE} where name = $13 and token = $14 for share)
   ${INSERT_SQL} and exists (select from term) ${UNLESS_STORED_SQL}`;
 
+/**
+ * The conflict clause costs a second record in the WAL and a second search of the index for each row. So the first attempt has
+ * none: conflicts are rare, because one process has at most one append in flight per stream.
+ */
+async function insertOnce(
+  client: PoolClient,
+  commits: readonly StoredCommit[],
+  now: number,
+  fence?: Fence,
+): Promise<QueryResult> {
+  const values = insertValues(commits, now);
+  const send = (name: string, text: string, more: readonly unknown[] = []) =>
+    client.query(statement(name, text, [...values, ...more], INSERT_TIMEOUT_MS));
+  if (fence) return send('log-append-fenced', FENCED_SQL, [fence.lease, fence.token]);
+  try {
+    return await send('log-append', INSERT_SQL);
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    return send('log-append-again', `${INSERT_SQL} ${UNLESS_STORED_SQL}`);
+  }
+}
+
 /** Sorted, so that two inserts for the same positions cannot deadlock. */
-function insertStatement(commits: readonly StoredCommit[], now: number, fence?: Fence): QueryConfig {
+function insertValues(commits: readonly StoredCommit[], now: number): unknown[] {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
-  const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
-  const values = [
-    column('pk'),
-    column('sk'),
-    column('f'),
-    column('fv'),
-    column('lv'),
-    textArray(column('ev')),
-    column('at'),
-    sorted.map(({ cs }) => JSON.stringify(cs)),
-    column('ph'),
-    column('h'),
-    column('lp'),
-    now,
-  ];
-  if (!fence) return statement('log-append', `${INSERT_SQL} ${UNLESS_STORED_SQL}`, values, INSERT_TIMEOUT_MS);
-  return statement('log-append-fenced', FENCED_SQL, [...values, fence.lease, fence.token], INSERT_TIMEOUT_MS);
+  return [...commitColumns(sorted), now];
 }
 
 const LOOK_UP_SQL = `
@@ -252,18 +279,43 @@ interface ReadRow extends CommitRow {
   candidates: number;
 }
 
-/** Limits the rows, and the bytes before the last row. */
-const READ_SQL = `
+/** A page of commits. `rows` limits the rows, and `bytes` the bytes before the last row. */
+const pageSql = (condition: string, order: string, rows: string, bytes: string): string => `
   select ${COMMIT_COLUMNS}, candidates from (
-    select *, (count(*) over ())::int as candidates, sum(octet_length(ev)) over (order by sk) - octet_length(ev) as bytes_before
-    from (select * from events where pk = $1 and sk > $2 order by sk limit $3) rows
+    select *, (count(*) over ())::int as candidates,
+      sum(octet_length(ev)) over (order by ${order}) - octet_length(ev) as bytes_before
+    from (select * from events where ${condition} order by ${order} limit ${rows}) rows
   ) page
-  where bytes_before < $4
-  order by sk`;
+  where bytes_before < ${bytes}
+  order by ${order}`;
+
+const READ_SQL = pageSql('pk = $1 and sk > $2', 'sk', '$3', '$4');
+
+/** True if more commits may follow on the next page. */
+function isCut(page: readonly ReadRow[]): boolean {
+  const candidates = page[0]?.candidates ?? 0;
+  return page.length < candidates || candidates === READ_PAGE_ROWS;
+}
+
+/** Before every commit, including one whose time somebody has made negative. */
+const BEFORE_ALL: LogEntry = { at: Number.MIN_SAFE_INTEGER, stream: '' as StreamId, commitNo: 0 };
+
+const AFTER_ENTRY = 'at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)';
+
+const STORED_SQL = pageSql(AFTER_ENTRY, 'at, pk, sk', '$5', '$6');
+
+/** Of the columns, `cs` alone can have a value that no commit has. */
+function readable(row: CommitRow): StoredCommit {
+  try {
+    return storedCommit(row);
+  } catch (error) {
+    throw new UnreadableCommit(entryOf(row), `cs is no list of command ids (${(error as Error).message})`);
+  }
+}
 
 const LOG_SQL = `
   select at, pk as stream, sk as "commitNo" from events
-  where at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)
+  where ${AFTER_ENTRY}
   order by at, pk, sk limit $5`;
 
 /**
@@ -279,25 +331,4 @@ const WATERMARK_SQL = `
 function refusedByClock(skewMs: number): Error {
   if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skewMs, MAX_CLOCK_SKEW_MS);
   return new Unavailable(ENGINE, `the commit was delayed and is too old to append; decide it again.`);
-}
-
-/**
- * NOTIFY takes a lock that serialises commits, so it runs in a transaction of its own. A wake-up may be lost, so it need not
- * wait for the disk.
- */
-const WAKE_SQL = `begin; set local synchronous_commit = off; notify ${WAKE_CHANNEL}; commit`;
-
-function createWaker(pool: Pool): () => void {
-  let planned = false;
-  let last = 0;
-  return () => {
-    if (planned) return;
-    planned = true;
-    const wait = Math.max(0, last + WAKE_EVERY_MS - performance.now());
-    setTimeout(() => {
-      planned = false;
-      last = performance.now();
-      pool.query(WAKE_SQL).catch(() => {});
-    }, wait).unref();
-  };
 }

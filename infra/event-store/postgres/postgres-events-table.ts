@@ -2,6 +2,7 @@
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { LOG_PARTITIONS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
+import { textArray } from '../../postgres.js';
 
 export const EVENTS_SQL = `
 create table events (
@@ -54,14 +55,53 @@ create trigger events_append_only before update or delete or truncate on events
 alter table events enable always trigger events_append_only;
 `;
 
+const TYPES = {
+  pk: 'text',
+  sk: 'int',
+  f: 'smallint',
+  fv: 'int',
+  lv: 'int',
+  ev: 'text',
+  at: 'bigint',
+  cs: 'text',
+  ph: 'text',
+  h: 'text',
+  lp: 'smallint',
+} as const satisfies Record<keyof StoredCommit, string>;
+
 /** The columns of a stored commit. All but `cs` need no conversion. */
 export const COMMIT_COLUMNS = 'pk, sk, f, fv, lv, ev, at, cs, ph, h, lp';
 
-export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
+/** Their types, in the same order. */
+export const COMMIT_TYPES = COMMIT_COLUMNS.split(', ').map((name) => TYPES[name as keyof StoredCommit]);
 
-export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: CommitRow): StoredCommit {
-  return { pk, sk, f, fv, lv, ev, at, cs: JSON.parse(cs), ph, h, lp };
+/** The values of these columns, for arrays of these types. */
+export function commitColumns(commits: readonly StoredCommit[]): unknown[] {
+  const column = <K extends keyof StoredCommit>(name: K) => commits.map((commit) => commit[name]);
+  return [
+    textArray(column('pk')),
+    column('sk'),
+    column('f'),
+    column('fv'),
+    column('lv'),
+    textArray(column('ev')),
+    column('at'),
+    textArray(commits.map(({ cs }) => JSON.stringify(cs))),
+    textArray(column('ph')),
+    textArray(column('h')),
+    column('lp'),
+  ];
 }
 
-/** Notified after appends, so that the feed does not wait for its next poll. A notification may be lost. */
-export const WAKE_CHANNEL = 'commerce_log';
+export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
+
+/** Throws `SyntaxError` or `TypeError` if `cs` is not a JSON array of strings. */
+export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: CommitRow): StoredCommit {
+  return { pk, sk, f, fv, lv, ev, at, cs: commandIds(cs), ph, h, lp };
+}
+
+function commandIds(text: string): string[] {
+  const ids: unknown = JSON.parse(text);
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
+  throw new TypeError('cs is not an array of strings');
+}

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Pool, PoolClient } from 'pg';
 import { type Commit, type Position, START } from '../../../domain/kernel/commit.js';
@@ -10,8 +11,10 @@ import { createCommitCodec } from '../codec.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { COMMIT_COLUMNS } from './postgres-events-table.js';
 import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from './postgres-feed.js';
+import { createFeedWakes } from './postgres-feed-wakes.js';
 
 const codec = createCommitCodec(notes);
+const alarm = () => expect.fail('nobody has tampered with the log');
 
 describeWith('postgres', 'The change feed on Postgres', (engines) => {
   let url: string;
@@ -26,15 +29,15 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     pool = createPool({ url, max: 20 });
     await createEventsTable(pool);
     await Promise.all([createCheckpointsTable(pool), createCheckpointsTable(pool)]);
-    store = createPostgresEventStore({ pool, codec });
   });
   after(() => pool.end());
 
   beforeEach(() => {
+    store = createPostgresEventStore({ pool, codec });
     warnings = [];
     stops = [];
     const warn = (_: object, message: string) => void warnings.push(message);
-    feed = createPostgresFeed({ pool, codec, log: { info: warn, warn, error: warn } });
+    feed = createPostgresFeed({ pool, codec, alarm, log: { info: warn, warn, error: warn } });
   });
   afterEach(() => Promise.all(stops.map((stop) => stop())));
 
@@ -146,6 +149,30 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(await feed.lag(name)).to.equal(0);
   });
 
+  it('is woken by appends of its process, and stores its checkpoint seldom while there is more', async () => {
+    const saves: string[] = [];
+    const wakes = createFeedWakes(pool);
+    const counting = {
+      connect: () => pool.connect(),
+      query(query: { name?: string }) {
+        if (query.name === 'feed-save') saves.push(query.name);
+        return pool.query(query as never);
+      },
+    } as unknown as Pool;
+    const log = { info() {}, warn() {}, error() {} };
+    feed = createPostgresFeed({ pool: counting, codec, alarm: () => {}, log, wakes });
+    store = createPostgresEventStore({ pool, codec, wakes });
+    let pages = 0;
+    const consumer = consume(freshName('c'), async () => {
+      pages++;
+      await appendMany(1); // There is always more.
+    });
+    await appendMany(1);
+    while (pages < 20) await delay(5);
+    expect(saves.length).to.be.below(pages / 2);
+    await consumer.stop();
+  });
+
   it('delivers a batch again that was not handled', async () => {
     let failures = 2;
     const consumer = consume(freshName('c'), async () => {
@@ -176,7 +203,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
       messages.push(fields);
       if (messages.length === 3) abort.abort();
     };
-    const away = createPostgresFeed({ pool: nowhere, codec, log: { info: warn, warn, error: warn } });
+    const away = createPostgresFeed({ pool: nowhere, codec, alarm, log: { info: warn, warn, error: warn } });
     await away.run('waiting', async () => {}, abort.signal);
     expect(messages).to.have.length(3);
     expect(messages[0])

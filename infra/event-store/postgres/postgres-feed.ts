@@ -2,11 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Commit } from '../../../domain/kernel/commit.js';
-import type { ChangeFeed } from '../../../domain/kernel/feed.js';
+import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
 import { createTableOnce, onlyRow, statement } from '../../postgres.js';
 import type { CommitCodec } from '../codec.js';
-import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
+import { COMMIT_COLUMNS, type CommitRow, storedCommit } from './postgres-events-table.js';
+import { type FeedWakes, WAKE_CHANNEL } from './postgres-feed-wakes.js';
+import { watchForTampering } from './postgres-tamper-watch.js';
 
 const BATCH_COMMITS = 1_000;
 /** A page with this many commits is full: the next page is read while it is handled. */
@@ -23,6 +25,15 @@ const POLL_MS = 1_000;
  */
 const REST_PER_PAGE = 2;
 const LONGEST_REST_MS = 50;
+
+/**
+ * The checkpoint is stored when there is nothing more to deliver, at the end, and at this interval while there is. What a crash makes
+ * the feed repeat, the positions of the read models skip.
+ */
+const SAVE_EVERY_MS = 1_000;
+
+/** How long the end of the feed waits for the last checkpoint to be stored. */
+const LAST_SAVE_MS = 1_000;
 
 /** A statement without an answer is abandoned after this time. */
 const TIMEOUT_MS = 10_000;
@@ -41,7 +52,10 @@ create table feed_checkpoints (
 export interface PostgresFeedOptions {
   pool: Pool;
   codec: CommitCodec;
+  alarm: TamperAlarm;
   log: Logger;
+  /** Shared with the event store of this process. */
+  wakes?: FeedWakes;
 }
 
 export interface PostgresFeed extends ChangeFeed {
@@ -65,7 +79,7 @@ export function createCheckpointsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL, 'read models');
 }
 
-export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): PostgresFeed {
+export function createPostgresFeed({ pool, codec, alarm, log, wakes }: PostgresFeedOptions): PostgresFeed {
   async function run(
     consumer: string,
     handle: (commits: readonly Commit[]) => Promise<void>,
@@ -73,6 +87,8 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
   ): Promise<void> {
     const bell = createBell(signal);
     const listening = listen(bell, signal);
+    const watching = watchForTampering({ pool, alarm, log }, signal);
+    const unlisten = wakes?.listen(bell.ring);
     const retries = createPauses();
     while (!signal.aborted) {
       try {
@@ -83,7 +99,8 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
         await rest(retries.next(), signal);
       }
     }
-    await listening;
+    unlisten?.();
+    await Promise.all([listening, watching]);
   }
 
   /** Delivers page after page until the signal aborts. Throws on failure. */
@@ -95,30 +112,35 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     progressed: () => void,
   ): Promise<void> {
     const pauses = createPauses();
+    const checkpoint = await openCheckpoint(consumer);
     let startedAt = performance.now();
-    let next = readPage(await loadCheckpoint(consumer), bell);
-    for (;;) {
-      const { rows, end } = await orAborted(next, signal);
-      if (rows.length > 0) {
-        const isFull = rows.length >= FULL_PAGE_COMMITS;
-        if (isFull) next = readPage(end, bell);
-        next.catch(() => {}); // The next round awaits it; until then a failure must not be unhandled.
-        await handle(decoded(rows));
-        await saveCheckpoint(consumer, end);
-        pauses.reset();
-        progressed();
-        if (!isFull) {
-          await rest(Math.min(REST_PER_PAGE * (performance.now() - startedAt), LONGEST_REST_MS), signal);
-          signal.throwIfAborted();
+    let next = readPage(checkpoint.position(), bell);
+    try {
+      for (;;) {
+        const { rows, end } = await orAborted(next, signal);
+        if (rows.length > 0) {
+          const isFull = rows.length >= FULL_PAGE_COMMITS;
+          if (isFull) next = readPage(end, bell);
+          next.catch(() => {}); // The next round awaits it; until then a failure must not be unhandled.
+          await handle(decoded(rows));
+          await checkpoint.move(end);
+          pauses.reset();
+          progressed();
+          if (!isFull) {
+            await rest(Math.min(REST_PER_PAGE * (performance.now() - startedAt), LONGEST_REST_MS), signal);
+            signal.throwIfAborted();
+            next = readPage(end, bell);
+          }
+        } else {
+          await checkpoint.save();
+          const waitMs = (await orAborted(isMoreBehind(end), signal)) ? pauses.next() : POLL_MS;
+          await bell.wait(waitMs);
           next = readPage(end, bell);
         }
         startedAt = performance.now();
-      } else {
-        const waitMs = (await orAborted(isMoreBehind(end), signal)) ? pauses.next() : POLL_MS;
-        await bell.wait(waitMs);
-        startedAt = performance.now();
-        next = readPage(end, bell);
       }
+    } finally {
+      await Promise.race([checkpoint.save().catch(() => {}), delay(LAST_SAVE_MS, undefined, { ref: false })]);
     }
   }
 
@@ -146,6 +168,30 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
   async function isMoreBehind({ tx, seq }: Checkpoint): Promise<boolean> {
     const query = statement('feed-more', MORE_SQL, [tx, seq], TIMEOUT_MS);
     return onlyRow(await pool.query<{ more: boolean }>(query)).more;
+  }
+
+  /** The checkpoint as handled, and as stored. */
+  async function openCheckpoint(consumer: string) {
+    let handled = await loadCheckpoint(consumer);
+    let stored = handled;
+    let storedAt = performance.now();
+
+    async function save(): Promise<void> {
+      if (handled === stored) return;
+      const saving = handled;
+      await saveCheckpoint(consumer, saving);
+      stored = saving;
+      storedAt = performance.now();
+    }
+
+    return {
+      position: () => handled,
+      save,
+      async move(to: Checkpoint): Promise<void> {
+        handled = to;
+        if (performance.now() - storedAt >= SAVE_EVERY_MS) await save();
+      },
+    };
   }
 
   async function loadCheckpoint(consumer: string): Promise<Checkpoint> {

@@ -1,22 +1,37 @@
-// The event store `postgres`: the log, its snapshots and its change feed in the Postgres of the shop.
+// The parts of the event store `postgres`.
 import { createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
-import { type EventStoreParts, lazy, type Recipes } from '../../modules/parts.js';
+import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
+import { postgresForCommands } from '../../modules/postgres-server.js';
 import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
+import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
+import { createPostgresLoader } from './postgres-loader.js';
 import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
 
+/** The lookup of a commit that does not exist. */
+const LOOK = `select from events where pk = '' and sk = 0`;
+
+/** Only this store has it. */
+interface WakeParts {
+  feedWakes: FeedWakes;
+}
+
 export const postgresEventStoreParts = {
-  logEngines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
+  logEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'log', [LOOK])]),
 
   logStore: ({ postgresServer: { pool, engine, schemas } }) =>
     lazy(() => postgresStore(pool, engine.address, schemas.log)),
 
-  eventStore: ({ postgres: { pool }, codec, clock }) =>
+  feedWakes: ({ postgres: { pool } }) => lazy(() => createFeedWakes(pool)),
+
+  eventStore: ({ postgres: { pool }, codec, clock, feedWakes: wakes }) =>
     lazy(async () => {
       await createEventsTable(pool);
-      return createPostgresEventStore({ pool, codec, clock });
+      return createPostgresEventStore({ pool, codec, clock, wakes });
     }),
+
+  logLoader: ({ postgresServer: { pool } }) => lazy(() => () => createPostgresLoader(pool)),
 
   snapshotTexts: ({ postgres: { pool } }) =>
     lazy(async () => {
@@ -24,11 +39,11 @@ export const postgresEventStoreParts = {
       return createPostgresSnapshotTexts(pool);
     }),
 
-  feed: ({ postgres: { pool }, codec, log }) =>
+  feed: ({ postgres: { pool }, codec, tamperAlarm: alarm, log, feedWakes: wakes }) =>
     lazy(async () => {
       await createEventsTable(pool);
       await createCheckpointsTable(pool);
-      return createPostgresFeed({ pool, codec, log });
+      return createPostgresFeed({ pool, codec, alarm, log, wakes });
     }),
 
   leases: ({ postgres: { pool } }) =>
@@ -36,4 +51,4 @@ export const postgresEventStoreParts = {
       await createLeasesTable(pool);
       return createPostgresLeases(pool);
     }),
-} satisfies Recipes<EventStoreParts>;
+} satisfies Recipes<EventStoreParts & WakeParts, Parts & WakeParts>;

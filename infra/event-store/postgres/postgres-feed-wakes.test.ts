@@ -1,0 +1,40 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { Pool } from 'pg';
+import { createFeedWakes } from './postgres-feed-wakes.js';
+
+/** Appends one after the other, for longer than a process without a feed waits between two notifications. */
+const APPENDS = 60;
+const APPEND_EVERY_MS = 2;
+
+describe('The wakes of feeds', () => {
+  async function appendMany(listens: boolean) {
+    const sent: string[] = [];
+    const pool = { query: async (text: string) => void sent.push(text) } as unknown as Pool;
+    const wakes = createFeedWakes(pool);
+    let rings = 0;
+    const unlisten = listens ? wakes.listen(() => rings++) : () => {};
+    for (let n = 0; n < APPENDS; n++) {
+      wakes.appended();
+      await delay(APPEND_EVERY_MS);
+    }
+    return { wakes, unlisten, sent, rings: () => rings };
+  }
+
+  it('share notifications of many appends, if no feed is in this process', async () => {
+    const { sent } = await appendMany(false);
+    expect(sent.length).to.be.within(2, APPENDS / 4);
+    expect(sent[0]).to.include('notify commerce_log');
+  });
+
+  it('ring the feed of this process, and notify others seldom', async () => {
+    const { wakes, unlisten, sent, rings } = await appendMany(true);
+    expect(rings()).to.be.within(2, APPENDS / 4);
+    expect(sent.length).to.be.below(rings());
+    unlisten();
+    const before = rings();
+    wakes.appended();
+    await delay(4 * APPEND_EVERY_MS);
+    expect(rings()).to.equal(before);
+  });
+});

@@ -1,0 +1,11 @@
+// Text that most answers repeat. Answers are compressed with it as their dictionary, which makes them less than half as large.
+
+/**
+ * A problem, an order and a cart, as `Answer` in JSON. An answer that was kept before a deployment must open after it, so only the
+ * beginning of this text may change: distances are counted from its end.
+ */
+export const USUAL_ANSWER = [
+  String.raw`{"status":409,"headers":{"Retry-After":"1","Content-Type":"application/problem+json"},"body":"{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409,\"code\":\"conflict\",\"detail\":\"\",\"instance\":\"`,
+  String.raw`{\"id\":\"order_01\",\"number\":\"1000\",\"version\":2,\"status\":\"confirmed\",\"paymentStatus\":\"authorised\",\"fulfilmentStatus\":\"not_fulfilled\",\"paymentId\":\"payment_01\",\"customerId\":\"customer_01\",\"placedBy\":\"customer\",\"placedAt\":\"2026-\",\"currency\":\"EUR\",\"fulfilled\":0,\"cancelled\":0,\"returned\":0,\"captured\":{\"amount\":0,\"currency\":\"EUR\"},\"refunded\":{\"amount\":0,\"currency\":\"EUR\"},\"shippingMethod\":\"standard\",\"shippingTitle\":\"Standard delivery\",\"returns\":[],\"timeline\":[{\"at\":\"2026-\",\"what\":\"placed\"},{\"at\":\"2026-\",\"what\":\"payment_authorised\",\"amount\":{\"amount\":0},\"what\":\"confirmed\"}],\"shipments\":[],\"email\":\"@example.com\"}","seen":[["order#01",2],["stock#@main",2],["payment#01",2],`,
+  String.raw`{"status":201,"headers":{"Location":"/v1/orders/order_01","ETag":"\"v2-","Content-Type":"application/json; charset=utf-8"},"body":"{\"id\":\"cart_01\",\"status\":\"open\",\"currency\":\"GBP\",\"lines\":[{\"id\":\"line_\",\"sku\":\"\",\"title\":\"\",\"quantity\":1,\"unitPrice\":{\"amount\":1,\"currency\":\"GBP\"},\"total\":{\"amount\":1,\"currency\":\"GBP\"}}],\"coupons\":[],\"shippingAddress\":{\"name\":\"\",\"line1\":\"\",\"city\":\"\",\"postcode\":\"\",\"country\":\"GB\"},\"shippingMethod\":\"standard\",\"subtotal\":{\"amount\":0,\"currency\":\"GBP\"},\"discount\":{\"amount\":0,\"currency\":\"GBP\"},\"shipping\":{\"amount\":0,\"currency\":\"GBP\"},\"tax\":{\"amount\":0,\"currency\":\"GBP\"},\"includedTax\":{\"amount\":0,\"currency\":\"GBP\"},\"taxed\":false,\"total\":{\"amount\":0,\"currency\":\"GBP\"}}","seen":[["cart#01`,
+].join('');

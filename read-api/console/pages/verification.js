@@ -1,0 +1,56 @@
+// Verification: the newest signed checkpoint of the log, and what it does not cover yet.
+import { get } from '../api.js';
+import { html, nothing } from '../lit-html.js';
+import { busyView, plural, problemView, timeView } from '../parts.js';
+
+export function verificationPage(/** @type {{ update(): void }} */ { update }) {
+  let answer;
+  let problem;
+  let isBusy = true;
+
+  async function load() {
+    isBusy = true;
+    update();
+    try {
+      answer = await get('/v1/audit/verification');
+      problem = undefined;
+    } catch (error) {
+      problem = error;
+    }
+    isBusy = false;
+    update();
+  }
+
+  void load();
+  return {
+    title: 'Verification',
+    view: () => html`
+      <p>Commits are chained by hashes, and archived in a Merkle tree whose signed checkpoints leave the server. A server cannot
+        vouch for itself: <code>commerce verify</code> and <code>commerce prove</code> check the same from outside.</p>
+      <p><button type="button" class="second" ?disabled=${isBusy} @click=${load}>Check again</button></p>
+      ${problemView(problem)} ${busyView(isBusy)}
+      ${answer === undefined ? nothing : answerView(answer)}`,
+  };
+}
+
+function answerView({ origin, verifierKey, checkpoint, beyond }) {
+  const rest = html`${beyond.atLeast ? 'At least ' : ''}${plural(beyond.commits, 'commit')}`;
+  return html`
+    ${
+      checkpoint === null
+        ? html`<p>Nothing is archived yet. ${rest} rest on the chain of hashes alone.</p>`
+        : html`<p><strong>${plural(checkpoint.size, 'commit')}</strong> are covered by the newest checkpoint, up to ${timeView(checkpoint.upTo)} UTC.
+            ${rest} came after it, and rest on the chain of hashes alone until the next one.</p>`
+    }
+    <dl class="facts wide">
+      <dt>Log</dt><dd class="id">${origin}</dd>
+      <dt>Public key</dt><dd class="id">${verifierKey}</dd>
+      ${
+        checkpoint === null
+          ? nothing
+          : html`<dt>Root</dt><dd class="id">${checkpoint.root}</dd>
+              <dt>Cosigned by</dt><dd>${checkpoint.cosignedBy.length === 0 ? 'no witness' : checkpoint.cosignedBy.join(', ')}</dd>`
+      }
+    </dl>
+    ${checkpoint === null ? nothing : html`<h2>Checkpoint</h2><pre class="json">${checkpoint.note}</pre>`}`;
+}

@@ -1,0 +1,268 @@
+// A customer with a whole story behind them is forgotten. Afterwards nothing that the shop has stored, in any engine or file, can be
+// read as their data, and the shop goes on.
+import { expect } from 'chai';
+import { eventTypes } from '../domain/events.js';
+import { siblingId } from '../domain/kernel/id.js';
+import { isSealed, type Sealed } from '../domain/kernel/personal.js';
+import { createDynamoClient } from '../infra/aws.js';
+import { createLocalKeyWrap, loadMasterKey } from '../infra/crypto/master-key.js';
+import { createPersonalData } from '../infra/crypto/personal-data.js';
+import type { SubjectKeys } from '../infra/crypto/subject-keys.js';
+import { createDynamoSubjectKeys } from '../infra/crypto/subject-keys-dynamodb.js';
+import { createPostgresSubjectKeys } from '../infra/crypto/subject-keys-postgres.js';
+import { recordsOf } from '../infra/idempotency/port.js';
+import { createPool } from '../infra/postgres.js';
+import { describeWith, type TestEngines } from './engines.js';
+import { everythingStored, objectsIn, placesWith, type StoredPart } from './everything-stored.js';
+import {
+  type Caller,
+  commerce,
+  type Environment,
+  endPrograms,
+  eventually,
+  expectProblem,
+  type Guest,
+  once,
+  PROFILES,
+  type RunningShop,
+  startShop,
+  type TestProfile,
+} from './running-shop.js';
+import { the } from './the.js';
+
+const CANARIES = {
+  name: 'Zoë Kanariensis-Übermut',
+  line1: '4711 Canary Wharf Gäßchen',
+  line2: 'c/o Phone +44 20 7946 0958 21',
+  email: 'Zoe.Canary-4711@kanarien-vogel.example',
+  moved: '4712 Other Canary Straße',
+};
+const ADDRESS = {
+  name: CANARIES.name,
+  line1: CANARIES.line1,
+  line2: CANARIES.line2,
+  city: 'London',
+  postcode: 'E14 5AB',
+  country: 'GB',
+};
+const ZOE = { address: ADDRESS, email: CANARIES.email };
+const BOB = { address: { ...ADDRESS, name: 'Bob', line1: '1 Mill Lane', line2: 'Flat 2' }, email: 'bob@example.com' };
+
+for (const profile of PROFILES) {
+  describeWith(profile.engines, `A forgotten customer on the profile ${profile.name}`, function (engines) {
+    this.timeout(120_000);
+    testForgetting(profile, engines);
+  });
+}
+
+function testForgetting(profile: TestProfile, engines: TestEngines): void {
+  let environment: Environment;
+  let shop: RunningShop;
+  let support: Caller;
+  let zoe: Guest;
+  let bob: Guest;
+  /** Sent, returned and refunded; waiting for the customer; confirmed, but not sent. */
+  let orders: { returned: string; waiting: string; unsent: string };
+  let earlier: StoredPart[];
+
+  before(async () => {
+    environment = await profile.freshEnvironment(engines);
+    shop = await startShop(environment);
+    support = await shop.staff('support');
+    [zoe, bob] = [await shop.guest(), await shop.guest()];
+    orders = {
+      returned: await placed(zoe),
+      waiting: await placed(zoe, 'pm_card_authenticationRequired'),
+      unsent: await placed(zoe),
+    };
+    await placed(bob, 'pm_card_visa', BOB);
+    const { body } = await zoe.post('/v1/carts', { currency: 'GBP' });
+    await zoe.put(`/v1/carts/${body.id}/shipping-address`, ADDRESS);
+    await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' });
+    await support.patch(`/v1/orders/${orders.unsent}/shipping-address`, { line1: CANARIES.moved });
+    await sendBack(orders.returned);
+  });
+
+  after(endPrograms);
+
+  async function placed(guest: Guest, paymentMethod = 'pm_card_visa', { address, email } = ZOE): Promise<string> {
+    const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency: 'GBP' })).body.id}`;
+    await guest.post(`${cart}/lines`, { sku: 'MUG-BLUE', quantity: 2 });
+    await guest.put(`${cart}/shipping-address`, address, once());
+    await guest.put(`${cart}/shipping-method`, { method: 'standard' });
+    const checkout = { paymentMethod, email };
+    const { status, body } = await guest.post(`${cart}/checkout`, checkout, once());
+    expect(status, JSON.stringify(body)).to.be.within(201, 202);
+    return body.id;
+  }
+
+  async function sendBack(orderId: string): Promise<void> {
+    const { body: shipment } = await support.post(`/v1/orders/${orderId}/shipments`, { tracking: 'TRACK-1' });
+    await support.post(`/v1/shipments/${shipment.id}/dispatch`);
+    await support.post(`/v1/shipments/${shipment.id}/deliver`);
+    const lines = [{ lineId: '1', quantity: 1, reason: 'It has a chip' }];
+    const { body: asked } = await zoe.post(`/v1/orders/${orderId}/returns`, { lines }, once());
+    await support.post(`/v1/returns/${asked.id}/approve`);
+    const received = await support.post(`/v1/returns/${asked.id}/receive`, {});
+    expect(received.status, JSON.stringify(received.body)).to.equal(200);
+  }
+
+  /** What the API tells support about the customer. */
+  async function told(): Promise<string> {
+    const paths = [
+      `/v1/orders?customerId=${zoe.customerId}`,
+      `/v1/orders?email=${encodeURIComponent(CANARIES.email)}`,
+      ...Object.values(orders).flatMap((id) => [`/v1/orders/${id}`, `/v1/payments/${siblingId('payment', id)}`]),
+      '/v1/returns',
+      '/v1/shipments',
+      '/v1/refunds',
+    ];
+    const answers = await Promise.all(paths.map((path) => support.get(path)));
+    for (const { status, body } of answers) expect(status, JSON.stringify(body)).to.equal(200);
+    return JSON.stringify(answers.map(({ body }) => body));
+  }
+
+  const canariesIn = (parts: readonly StoredPart[]) =>
+    Object.values(CANARIES).flatMap((text) => placesWith(text, parts));
+
+  /** The sealed values of a customer in the parts. */
+  function sealedIn(parts: readonly StoredPart[], customerId: string): Sealed[] {
+    return parts.flatMap(({ content }) =>
+      [...objectsIn(content)].flatMap((one) => (isSealed(one) && one.sealed === customerId ? [one] : [])),
+    );
+  }
+
+  /** Opens values with the keys that are stored now, as a new process would. */
+  async function openedNow(values: readonly Sealed[]): Promise<unknown[]> {
+    const masterKey = await loadMasterKey({ dataDir: the(environment.COMMERCE_DATA) });
+    const personal = (keys: SubjectKeys) =>
+      createPersonalData({ keys, keyWrap: createLocalKeyWrap(masterKey), eventTypes });
+    if (profile.name === 'aws') {
+      const client = createDynamoClient({ region: 'us-east-1', endpoint: the(environment.AWS_ENDPOINT_URL) });
+      const table = `${the(environment.COMMERCE_NAMESPACE)}-subject-keys`;
+      const { open } = personal(createDynamoSubjectKeys({ client, table }));
+      return Promise.all(values.map(open)).finally(() => client.destroy());
+    }
+    const pool = createPool({ url: the(environment.DATABASE_URL) });
+    const { open } = personal(createPostgresSubjectKeys(pool));
+    return Promise.all(values.map(open)).finally(() => pool.end());
+  }
+
+  it('was known before: to support, and to whoever has the keys, but never in plain text in a store', async () => {
+    const answers = [{ place: 'the API', content: await told() }];
+    expect(canariesIn(answers)).to.have.length.above(4);
+    earlier = await everythingStored(environment);
+    expect(canariesIn(earlier)).to.deep.equal([]);
+    const sealed = sealedIn(earlier, zoe.customerId);
+    expect(sealed.length).to.be.above(10);
+    expect(JSON.stringify(await openedNow(sealed)))
+      .to.include(CANARIES.line1)
+      .and.to.include(CANARIES.email);
+  });
+
+  it('can get everything that is held about them', async () => {
+    const { status, headers, body } = await zoe.get('/v1/me/export');
+    expect(status).to.equal(200);
+    expect(headers.get('content-disposition')).to.include('attachment');
+    for (const text of Object.values(CANARIES)) expect(JSON.stringify(body)).to.include(text);
+    expect(JSON.stringify(body)).to.not.include(BOB.email);
+    const kinds = body.streams.map(({ stream }: { stream: string }) => stream.split('#')[0]);
+    expect(kinds).to.include.members(['customer', 'cart', 'order', 'payment', 'shipment', 'return']);
+  });
+
+  it('asks for it, and is not there any more: nothing that is stored can be opened', async () => {
+    const { status } = await zoe.delete('/v1/customers/me', once());
+    expect(status).to.equal(204);
+    const stored = await everythingStored(environment);
+    expect(canariesIn(stored)).to.deep.equal([]);
+    // Also not with a copy of the stores from before, such as a backup of the log.
+    const sealed = [...sealedIn(stored, zoe.customerId), ...sealedIn(earlier, zoe.customerId)];
+    expect(sealed.length).to.be.above(20);
+    for (const value of await openedNow(sealed)) expect(value).to.deep.equal({ forgotten: true });
+    const others = await openedNow(sealedIn(stored, bob.customerId));
+    expect(JSON.stringify(others)).to.include(BOB.address.line1);
+  });
+
+  it('is told to nobody by the API', async () => {
+    expect(canariesIn([{ place: 'the API', content: await told() }])).to.deep.equal([]);
+    const { body } = await support.get(`/v1/orders?email=${encodeURIComponent(CANARIES.email)}`);
+    expect(body.data).to.deep.equal([]);
+    const own = await zoe.get('/v1/me/export');
+    expect(own.body.streams).to.have.length.above(5);
+    expect(canariesIn([{ place: 'their own export', content: JSON.stringify(own.body) }])).to.deep.equal([]);
+  });
+
+  it('has no session and no kept answer, and those of others stay', async () => {
+    const stored = await everythingStored(environment);
+    const answersIn = (parts: readonly StoredPart[], id: string) => {
+      const kept = parts.find(({ place }) => /idempotency$/.test(place));
+      return JSON.stringify(kept?.content).split(recordsOf({ role: 'customer', id })).length - 1;
+    };
+    expect(answersIn(earlier, zoe.customerId)).to.be.above(5);
+    expect(answersIn(stored, zoe.customerId)).to.equal(1); // that they were forgotten
+    expect(answersIn(stored, bob.customerId)).to.equal(answersIn(earlier, bob.customerId)).and.to.be.above(0);
+    const rows = stored.flatMap(({ place, content }) => (/sessions/.test(place) ? [JSON.stringify(content)] : []));
+    expect(rows.join()).to.include(bob.customerId).and.not.include(zoe.customerId);
+  });
+
+  it('keeps their orders countable: what was sent stays sold, what was not is cancelled and not paid', async () => {
+    await eventually('the read model shows it', async () => {
+      const statuses = await Promise.all(
+        Object.values(orders).map(async (id) => (await support.get(`/v1/orders/${id}`)).body.status),
+      );
+      expect(statuses).to.deep.equal(['completed', 'cancelled', 'cancelled']);
+    });
+    for (const id of [orders.waiting, orders.unsent]) {
+      const { body } = await support.get(`/v1/payments/${siblingId('payment', id)}`);
+      expect({ held: body.held.amount, captured: body.captured.amount }).to.deep.equal({ held: 0, captured: 0 });
+    }
+    const { body } = await support.get(`/v1/orders?customerId=${zoe.customerId}`);
+    expect(body.data).to.have.length(3);
+    expect((await support.get('/v1/stock/MUG-BLUE')).body.locations[0].reserved).to.equal(0);
+  });
+
+  it('cannot leave new data, and stays forgotten when they ask again', async () => {
+    const { body } = await zoe.post('/v1/carts', { currency: 'GBP' });
+    expectProblem(await zoe.put(`/v1/carts/${body.id}/shipping-address`, ADDRESS), 422, 'rule_violated');
+    expectProblem(await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' }), 422, 'rule_violated');
+    expect((await zoe.delete('/v1/customers/me')).status).to.equal(204);
+  });
+
+  it('can be asked for only by themselves, and by the operator', async () => {
+    expectProblem(await bob.delete(`/v1/customers/${zoe.customerId}`), 404, 'not_found');
+    expectProblem(await support.delete('/v1/customers/me'), 403, 'forbidden');
+    const forget = (id: string) => commerce(['forget', id, '--json'], environment);
+    const { code, stdout } = await forget(zoe.customerId);
+    expect({ code, told: JSON.parse(stdout) }).to.deep.equal({
+      code: 0,
+      told: { id: zoe.customerId, isNew: false, unfinished: [] },
+    });
+    const unknown = await forget('customer_never-was');
+    expect(unknown.code).to.equal(1);
+    expect(unknown.stderr).to.match(/^commerce: There is no customer_never-was: [^\n]*\n$/);
+    expect((await forget('Zoe')).code).to.equal(2);
+    const bobs = await forget(bob.customerId);
+    expect(JSON.parse(bobs.stdout)).to.deep.equal({ id: bob.customerId, isNew: true, unfinished: [] });
+  });
+
+  it('leaves a shop that goes on: no projection stands still, and no log line has their data', async () => {
+    const { status, body } = await shop.anybody().get('/readyz');
+    expect({ status, body }).to.deep.equal({ status: 200, body: { status: 'ready' } });
+    await placed(await shop.guest());
+    expect(canariesIn([{ place: 'the output', content: shop.program.output() }])).to.deep.equal([]);
+  });
+
+  it('leaves in the log who opened whose data', async () => {
+    const stored = await everythingStored(environment);
+    const commits = stored.flatMap(({ content }) => [...objectsIn(content)]) as { type?: string; data?: object }[];
+    const openings = commits.filter(({ type }) => type === 'PersonalDataOpened') as unknown as {
+      actor: { role: string };
+      data: { purpose: string; subjects: string[] };
+    }[];
+    expect(openings.length).to.be.above(0);
+    expect(openings.map(({ actor }) => actor.role)).to.include('support');
+    expect(openings.flatMap(({ data }) => data.subjects)).to.include(zoe.customerId);
+    const purposes = openings.map(({ data }) => data.purpose);
+    expect(purposes).to.include.members(['GET /v1/orders/{id}', 'GET /v1/me/export']);
+  });
+}
