@@ -223,7 +223,7 @@ for (const profile of PROFILES) {
         return { name: file, is: (path) => path };
       }
       const Bucket = `${environment.COMMERCE_NAMESPACE}-objects`;
-      const client = createS3Client({ region: 'eu-west-1', endpoint: engines.aws() });
+      const client = createS3Client({ region: here.config.awsRegion, endpoint: engines.aws() });
       await client.send(new PutObjectCommand({ Bucket, Key: 'in/stock.csv.gz', Body: await readFile(file) }));
       client.destroy();
       for (const missing of [`s3://${Bucket}/none.csv`, `s3://no-${Bucket}/none.csv`, 's3://x']) {
@@ -241,7 +241,7 @@ for (const profile of PROFILES) {
         return writeFile(join(place, object), 'other');
       }
       const [, , Bucket, ...path] = place.split('/');
-      const client = createS3Client({ region: 'eu-west-1', endpoint: engines.aws() });
+      const client = createS3Client({ region: here.config.awsRegion, endpoint: engines.aws() });
       await client.send(new PutObjectCommand({ Bucket, Key: `${path.join('/')}${object}`, Body: 'other' }));
       client.destroy();
     }
