@@ -3,12 +3,14 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import type { SpilledRecord } from '../../projections/rebuild/spill.js';
-import { freshFolder } from '../../test/running-shop.js';
+import { endPrograms, freshFolder } from '../../test/running-shop.js';
 import { createFileSpill } from './file-spill.js';
 
 const PLAN = { segments: [5, 9], slices: 3, commits: 4 };
 
 describe('The spill of a rebuild', () => {
+  after(endPrograms); // deletes the folders
+
   const record = (key: string, commitNo: number): SpilledRecord => [key, 'note#a', commitNo, commitNo, []];
   const lines = (...records: SpilledRecord[]) => records.map((one) => JSON.stringify(one));
 

@@ -13,7 +13,7 @@ import { createFileSpill } from '../../infra/rebuild/file-spill.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { runsOf } from '../../test/every-case.js';
 import { createMemorySink } from '../../test/memory-sink.js';
-import { freshFolder } from '../../test/running-shop.js';
+import { endPrograms, freshFolder } from '../../test/running-shop.js';
 import { the } from '../../test/the.js';
 import { type BuildList, createBuildList, tableOf } from '../runtime/build-list.js';
 import { followBuilds } from '../runtime/follow-builds.js';
@@ -29,6 +29,8 @@ const STREAMS = ['note#a', 'note#b', 'note#c', 'note#d'] as const;
 const PROPERTY_TIMEOUT_MS = 60_000;
 
 describe('A rebuild', () => {
+  after(endPrograms); // deletes the folders
+
   it('makes a new build that equals the log, and switches to it', async () => {
     const world = await createWorld();
     await world.write('note#a', 'x', 'y', 'x');
