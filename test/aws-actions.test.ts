@@ -121,6 +121,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     });
     const commit = { ...noteCommit(START, 'c1', { text: 'of the agenda' }), fence };
     expect(await store.append(streamId('note', '1'), START, commit)).to.have.property('appended', true);
+    for await (const { pk } of store.stored()) expect(pk).to.be.a('string');
 
     const unmark = new DeleteItemCommand({ TableName: name(TABLES.mark), Key: { id: { S: 'log' } } });
     const unrecorded = createDynamoClient({ ...clients, endpoint: engines.aws() });

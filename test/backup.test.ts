@@ -99,7 +99,7 @@ describeWith('postgres', 'A backup', function (engines) {
   it('is made while the shop goes on, with the keys in a file of their own', async () => {
     expect(made.code, made.stderr).to.equal(0);
     expect(made.stdout).to.match(/^Backed up to .*: \d+ commits of \d+ streams, and \d+ keys, as of 20.*\n/);
-    expect((await readdir(folder)).sort()).to.deep.equal(['archive', 'backup.json', 'keys.jsonl', 'log.jsonl.gz']);
+    expect((await readdir(folder)).sort()).to.deep.equal(['backup.json', 'keys.jsonl', 'log.jsonl.gz', 'objects']);
     const keys = await readFile(join(folder, 'keys.jsonl'), 'utf8');
     expect(keys).to.include(bob.customerId).and.to.include(zoe.customerId);
     await refused(commerce(['backup', folder], original), 1, /already has a backup; name a new folder/);

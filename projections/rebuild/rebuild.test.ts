@@ -13,7 +13,7 @@ import { createFileSpill } from '../../infra/rebuild/file-spill.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { runsOf } from '../../test/every-case.js';
 import { createMemorySink } from '../../test/memory-sink.js';
-import { freshFolder } from '../../test/running-shop.js';
+import { endPrograms, freshFolder } from '../../test/running-shop.js';
 import { the } from '../../test/the.js';
 import { type BuildList, createBuildList, tableOf } from '../runtime/build-list.js';
 import { followBuilds } from '../runtime/follow-builds.js';
@@ -29,6 +29,8 @@ const STREAMS = ['note#a', 'note#b', 'note#c', 'note#d'] as const;
 const PROPERTY_TIMEOUT_MS = 60_000;
 
 describe('A rebuild', () => {
+  after(endPrograms); // deletes the folders
+
   it('makes a new build that equals the log, and switches to it', async () => {
     const world = await createWorld();
     await world.write('note#a', 'x', 'y', 'x');
@@ -94,6 +96,28 @@ describe('A rebuild', () => {
     await raised.rebuilds.rollback('texts');
     await raised.attend();
     expect((await raised.report()).version, 'a rollback is not undone').to.equal('1.1');
+  });
+
+  it('leaves what a program without builds has made, until the new version is built', async () => {
+    const world = await createWorld();
+    await world.write('note#a', 'x', 'y');
+    await world.feed();
+    // The list is lost; what that program knew is in the progress of its sweep.
+    const { documents } = world;
+    await documents.setSweepState({
+      of: ['sizes_v1', 'texts_v1'],
+      lineage: '',
+      sweptTo: 1,
+      comparedTo: 0,
+      comparedAt: 0,
+    });
+    await documents.setBuilds({}, (await documents.builds())?.revision);
+    const raised = await world.restart({ version: 2 });
+    expect((await raised.report()).version).to.equal('1.1');
+    expect(await raised.shown()).to.deep.equal(world.expected());
+    await raised.attend();
+    expect((await raised.report()).version).to.equal('2.2');
+    expect(await raised.shown()).to.deep.equal(world.expected());
   });
 
   it('is finished by the leading process if nobody runs it', async () => {

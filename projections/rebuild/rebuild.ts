@@ -7,7 +7,7 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
-import { type BuildList, LOOK_EVERY_MS } from '../runtime/build-list.js';
+import type { BuildList } from '../runtime/build-list.js';
 import {
   type Failure,
   failed,
@@ -33,8 +33,8 @@ export const BEAT_MS = 1_000;
 const JOINED_ENTRIES = 5_000;
 const APPLIED_ENTRIES = 500;
 
-/** After this time every process feeds a build that is to be followed. */
-const FOLLOWED_AFTER_MS = 3 * LOOK_EVERY_MS;
+/** After this time every process has looked at the list of builds, and feeds a build that is to be followed. */
+const FOLLOWED_AFTER_MS = 3_000;
 
 /** Streams whose documents are compared with the log, unless all are. */
 const SAMPLED_STREAMS = 200;

@@ -10,7 +10,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
 import { noteCommit } from '../contracts/notes.js';
 import { describeWith } from '../engines.js';
-import { freshFolder } from '../running-shop.js';
+import { endPrograms, freshFolder } from '../running-shop.js';
 import { openRebuildWorld, type RebuildWorld, type TextDocument } from './world.js';
 
 const KILLS = Number(process.env.KILLS ?? 2);
@@ -32,6 +32,7 @@ describeWith('postgres', 'Rebuilds that are killed', function (engines) {
     world = await openRebuildWorld(url, folder);
   });
   after(() => world?.close());
+  after(endPrograms);
 
   it(`resume and end equal to the log after ${KILLS} kills, and every answer meanwhile is right`, async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);

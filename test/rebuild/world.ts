@@ -46,8 +46,8 @@ export const texts: Projection<never, never> = {
 };
 
 /** Another projection of the same store, which is not rebuilt. */
-const sizes: Projection<never, never> = {
-  name: 'sizes',
+const noteCounts: Projection<never, never> = {
+  name: 'note-counts',
   version: 1,
   categories: ['note'],
   fields: {},
@@ -66,12 +66,13 @@ export async function openRebuildWorld(
   url: string,
   folder: string,
   around: <T extends object>(target: T) => T = (target) => target,
+  sizes = SIZES,
 ) {
   const pool: Pool = createPool({ url, max: 6 });
   await createEventsTable(pool);
   const codec = createCommitCodec(notes);
   const store = createPostgresEventStore({ pool, codec, watermarkLagMs: WATERMARK_LAG_MS });
-  const projections = [texts, sizes];
+  const projections = [texts, noteCounts];
   const documents = around<DocumentStore>(await createPostgresSink(pool).open([]));
   const builds = createBuildList({ engine: 'Postgres', projections, documents, lookEveryMs: LOOK_EVERY_MS });
   await builds.read();
@@ -100,7 +101,7 @@ export async function openRebuildWorld(
     log: silent,
     rest: async () => {},
     pause: async (_, signal) => void (await delay(PAUSE_MS, undefined, { signal }).catch(() => {})),
-    sizes: SIZES,
+    sizes,
   });
   return { pool, store, documents, builds, served, projector, rebuilds, close: () => pool.end() };
 }
