@@ -33,7 +33,10 @@ export const momentSchema = z
 
 /** An event version, or a time. */
 export const untilSchema = z.union(
-  [z.string().regex(/^[1-9]\d{0,9}$/, 'must be an event version such as 3'), momentSchema],
+  [
+    z.string().regex(/^[1-9]\d{0,9}$/, 'must be an event version such as 3, or a time such as 2026-11-29T12:00:00Z'),
+    momentSchema,
+  ],
   'must be an event version such as 3, or a time such as 2026-11-29T12:00:00Z',
 );
 
