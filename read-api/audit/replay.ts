@@ -5,7 +5,6 @@ import { type Clock, type Hlc, hlcOf, millisOf } from '../../domain/kernel/clock
 import { invalidField, Problem } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, isStreamId, type StreamId } from '../../domain/kernel/stream.js';
-import { PLAIN_DIGITS } from '../../domain/kernel/text.js';
 import { type EventEntry, entryOf, historyOf, isUnreadable, timeOf, type Unreadable } from './entries.js';
 
 /** The last event to replay: an event version, or the last one that was committed at or before a time. */
@@ -25,23 +24,20 @@ export interface Replayed {
 const MILLISECOND: Hlc = hlcOf(1);
 
 /** A time as the API takes it: RFC 3339, or only the date, which means midnight in UTC. */
-export const momentSchema = z.union(
-  [z.iso.datetime({ offset: true }), z.iso.date()],
-  'must be a time such as 2026-11-29T12:00:00Z, or a date',
-);
-
-const TIME_OR_VERSION = 'must be an event version such as 3, or a time such as 2026-11-29T12:00:00Z';
+export const momentSchema = z
+  .union(
+    [z.iso.datetime({ offset: true }), z.iso.date('a date such as 2026-11-29')],
+    'must be a time such as 2026-11-29T12:00:00Z, or a date',
+  )
+  .refine((text) => Number.isFinite(Date.parse(text)), 'must be a time that exists');
 
 /** An event version, or a time. */
 export const untilSchema = z.union(
   [
-    z
-      .string()
-      .regex(new RegExp(`^${PLAIN_DIGITS}$`))
-      .max(10),
+    z.string().regex(/^[1-9]\d{0,9}$/, 'must be an event version such as 3, or a time such as 2026-11-29T12:00:00Z'),
     momentSchema,
   ],
-  TIME_OR_VERSION,
+  'must be an event version such as 3, or a time such as 2026-11-29T12:00:00Z',
 );
 
 export function untilOf(text: string): Until {
