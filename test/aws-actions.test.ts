@@ -118,6 +118,8 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
       table: name(TABLES.events),
       leases: name(TABLES.leases),
       codec: createCommitCodec(notes),
+      // The story is younger than the real one.
+      watermarkLagMs: 0,
     });
     const commit = { ...noteCommit(START, 'c1', { text: 'of the agenda' }), fence };
     expect(await store.append(streamId('note', '1'), START, commit)).to.have.property('appended', true);

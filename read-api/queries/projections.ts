@@ -39,6 +39,7 @@ const projectionAnswer = z
       seconds: z.number(),
       atLeast: z.boolean().meta({ description: 'True if the numbers are lower bounds' }),
     }),
+    paused: z.boolean().meta({ description: 'An operator has paused it' }),
     quarantine: z.int().meta({ description: 'Streams that stop at a commit which the projection cannot process' }),
     builds: z.array(buildAnswer),
   })
@@ -118,6 +119,6 @@ export function projectionEndpoints({ rebuilds }: { rebuilds: Rebuilds }): Endpo
   ];
 }
 
-function viewOf({ name, version, lag, quarantine, builds }: ProjectionReport) {
-  return { name, version, lag, quarantine: quarantine.length, builds };
+function viewOf({ name, version, lag, paused, quarantine, builds }: ProjectionReport) {
+  return { name, version, lag, paused, quarantine: quarantine.length, builds };
 }
