@@ -9,9 +9,9 @@ export async function makeFolder(path: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     const parent = dirname(path);
-    // If the parent exists, the folder itself cannot be created.
-    if (code !== 'ENOENT' || parent === path || (await isThere(parent))) throw error;
-    await makeFolder(parent);
+    if (code !== 'ENOENT' || parent === path) throw error;
+    // If the parent exists, another program has just made it, or the folder itself cannot be created: the next attempt tells.
+    if (!(await isThere(parent))) await makeFolder(parent);
     await mkdir(path).catch((again: NodeJS.ErrnoException) => {
       if (again.code !== 'EEXIST') throw again;
     });

@@ -151,13 +151,14 @@ async function story(shop: RunningShop, environment: Environment): Promise<void>
   const session = await anybody.post('/v1/sessions', {});
   const refreshed = await anybody.post('/v1/sessions/refresh', { refreshToken: session.body.refreshToken });
   expect(refreshed.status).to.equal(200);
-  const { post } = await shop.guest();
+  const guest = await shop.guest();
   const key = once();
   const answers = [
-    await post('/v1/carts', { currency: 'GBP' }, key),
-    await post('/v1/carts', { currency: 'GBP' }, key),
+    await guest.post('/v1/carts', { currency: 'GBP' }, key),
+    await guest.post('/v1/carts', { currency: 'GBP' }, key),
   ];
   expect(answers.map(({ headers }) => headers.get('idempotency-replayed'))).to.deep.equal([null, 'true']);
+  expect((await guest.delete('/v1/customers/me')).status).to.equal(204);
   for (const path of ['/v1/sessions/current', '/v1/sessions']) {
     const { body } = await anybody.post('/v1/sessions', {});
     const { status } = await anybody.delete(path, { Authorization: `Bearer ${body.token}` });
