@@ -13,7 +13,8 @@ import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-stor
 import { createDynamoSnapshotTexts, SNAPSHOTS_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-snapshots.js';
 import { FEED_CHECKPOINTS_ACTIONS } from '../infra/event-store/dynamodb/kinesis-checkpoints.js';
 import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed.js';
-import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
+import { createDynamoIdempotency, IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
+import { recordIdOf } from '../infra/idempotency/port.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
 import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
@@ -100,7 +101,8 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await story(shop, local);
     await shop.stop();
 
-    // The story does not reach these: a snapshot, a lease that nobody has held, work of the agenda, a log without a mark.
+    // The story does not reach these: objects, records of a customer who is forgotten, a snapshot, a lease that nobody has held,
+    // work of the agenda, a log without a mark.
     const mark = (await log.mark()) as Mark;
     const snapshots = createDynamoSnapshotTexts({ client: dynamodb, table: name(TABLES.snapshots), clock: Date.now });
     await snapshots.save('note#1', 1, { commitNo: 1, text: 'state' });
@@ -111,6 +113,10 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     expect(await objects.putOnce('a', Buffer.from('a'))).to.equal(true);
     expect(await objects.get('a')).to.deep.equal(Uint8Array.of(97));
     for await (const name of objects.list('')) expect(name).to.equal('a');
+    const records = createDynamoIdempotency({ client: dynamodb, table: name(TABLES.idempotency) });
+    const forgotten = { role: 'customer', id: freshName('customer') } as const;
+    await records.begin(recordIdOf(forgotten, 'a'), 'request', Date.now());
+    await records.forget(forgotten);
     const fence = { lease: freshName('lease'), token: 1 };
     expect(await leases.take(fence.lease, 'test', undefined)).to.equal(1);
     const store = createDynamoEventStore({
