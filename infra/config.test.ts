@@ -115,6 +115,7 @@ describe('The configuration of rate limits', () => {
     COMMERCE_RATE_LIMIT_SESSIONS: 'session',
     COMMERCE_RATE_LIMIT_LOGINS: 'login',
     COMMERCE_RATE_LIMIT_COUPONS: 'coupon',
+    COMMERCE_RATE_LIMIT_EXPORTS: 'export',
     COMMERCE_RATE_LIMIT_REQUESTS: 'caller',
     COMMERCE_RATE_LIMIT_WEBHOOKS: 'webhook',
     COMMERCE_RATE_LIMIT_INVALID_TOKENS: 'invalid-token',

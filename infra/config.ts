@@ -96,6 +96,7 @@ const environment = z.object({
   COMMERCE_RATE_LIMIT_SESSIONS: perMinute(DEFAULT_QUOTAS.session),
   COMMERCE_RATE_LIMIT_LOGINS: perMinute(DEFAULT_QUOTAS.login),
   COMMERCE_RATE_LIMIT_COUPONS: perMinute(DEFAULT_QUOTAS.coupon),
+  COMMERCE_RATE_LIMIT_EXPORTS: perMinute(DEFAULT_QUOTAS.export),
   COMMERCE_RATE_LIMIT_REQUESTS: perMinute(DEFAULT_QUOTAS.caller),
   COMMERCE_RATE_LIMIT_WEBHOOKS: perMinute(DEFAULT_QUOTAS.webhook),
   COMMERCE_RATE_LIMIT_INVALID_TOKENS: perMinute(DEFAULT_QUOTAS['invalid-token']),
@@ -119,16 +120,6 @@ const environment = z.object({
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
-  COMMERCE_ARCHIVE_BUCKET: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
-    .optional(),
-  COMMERCE_ARCHIVE_RETENTION_DAYS: z.coerce
-    .number('must be a number of days, such as 3650')
-    .int()
-    .min(1)
-    .max(36_500)
-    .default(3_650),
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
   COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
@@ -211,12 +202,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     archive: {
-      retentionDays: settings.COMMERCE_ARCHIVE_RETENTION_DAYS,
       witnesses: settings.COMMERCE_WITNESSES,
-      ...withoutUndefined({
-        bucket: settings.COMMERCE_ARCHIVE_BUCKET,
-        post: settings.COMMERCE_CHECKPOINT_POST,
-      }),
+      ...withoutUndefined({ post: settings.COMMERCE_CHECKPOINT_POST }),
     },
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
@@ -225,10 +212,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
 
 function quotasOf(settings: z.output<typeof environment>): Quotas {
   return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
-    ...DEFAULT_QUOTAS,
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,
+    export: settings.COMMERCE_RATE_LIMIT_EXPORTS,
     caller: settings.COMMERCE_RATE_LIMIT_REQUESTS,
     webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
     'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,

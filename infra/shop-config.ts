@@ -43,10 +43,6 @@ export interface ShopConfig {
 }
 
 export interface ArchiveConfig {
-  /** Bucket of the profile aws. Default: `<namespace>-archive`. */
-  bucket?: string;
-  /** Days for which an object of the bucket is locked. */
-  retentionDays: number;
   witnesses: readonly Witness[];
   /** File or webhook to which checkpoints are posted. */
   post?: string;

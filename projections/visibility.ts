@@ -1,4 +1,4 @@
-// Delays a query until its read model shows the commits that the caller has seen.
+// Delays a query until its read model shows the commits that the caller has seen, and gives it the build that does.
 import type { SeenCommits } from '../domain/kernel/consistency.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createKnownPositions } from './known-positions.js';
@@ -12,6 +12,14 @@ const SLOWEST_POLL_MS = 250;
 export interface Visibility {
   /** True once the read model shows every seen commit of the streams that it follows; false if `waitMs` ends first. */
   wait(seen: SeenCommits, waitMs: number): Promise<boolean>;
+}
+
+/** A read model, whose builds replace each other. One answer takes its queries once, so that it does not mix builds. */
+export interface ReadModel<Q> {
+  /** The queries of the build that serves now. */
+  current(): Promise<Q>;
+  /** The same, once that build shows every seen commit of the streams that it follows; undefined if `waitMs` ends first. */
+  showing(seen: SeenCommits, waitMs: number): Promise<Q | undefined>;
 }
 
 export interface VisibilityGate extends Visibility {

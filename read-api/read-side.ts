@@ -11,7 +11,8 @@ import type { ProductPageQueries } from '../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../projections/models/product-search.js';
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
-import type { Visibility } from '../projections/visibility.js';
+import type { Rebuilds } from '../projections/rebuild/rebuilds.js';
+import type { ReadModel } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
 import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
@@ -24,6 +25,7 @@ import { orderQueries } from './queries/orders.js';
 import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
 import { paymentQuery } from './queries/payments.js';
 import { type ProductQueryDeps, productQueries } from './queries/products.js';
+import { projectionEndpoints } from './queries/projections.js';
 import { returnQuery } from './queries/returns.js';
 import { shipmentQuery } from './queries/shipments.js';
 import { shopQuery } from './queries/shop.js';
@@ -60,14 +62,13 @@ export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
 
 export interface ReadSideDeps extends StreamQueryDeps {
   queries: {
-    catalogue: CatalogueQueries;
-    productPage: ProductPageQueries;
-    productSearch: ProductSearchQueries;
-    orders: OrderQueries;
-    workLists: WorkLists;
-    stock: StockQueries;
+    catalogue: ReadModel<CatalogueQueries>;
+    productPage: ReadModel<ProductPageQueries>;
+    productSearch: ReadModel<ProductSearchQueries>;
+    orders: ReadModel<OrderQueries>;
+    workLists: ReadModel<WorkLists>;
+    stock: ReadModel<StockQueries>;
   };
-  visibility: Record<Exclude<keyof ReadSideDeps['queries'], 'workLists'>, Visibility>;
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
@@ -77,30 +78,23 @@ export interface ReadSideDeps extends StreamQueryDeps {
   ownStreams: MeExportDeps['own'];
   recordOpening: MeExportDeps['recordOpening'];
   archive: ArchiveQueries;
+  rebuilds: Rebuilds;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
 }
 
 export function readSide(deps: ReadSideDeps): Endpoint[] {
-  const { queries, visibility, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } =
-    deps;
-  const model = <K extends keyof typeof queries & keyof typeof visibility>(name: K) => {
-    return { queries: queries[name], visibility: visibility[name] };
-  };
+  const { queries, settings, store, decode, earliestOf, clock, personal, emailKeyOf, publishableKey } = deps;
   return [
     ...streamQueries(deps),
-    ...productQueries({
-      catalogue: model('catalogue'),
-      productPage: model('productPage'),
-      productSearch: model('productSearch'),
-      currencyOf: settings.currencyOf,
-    }),
-    ...orderQueries({ ...model('orders'), personal, emailKeyOf }),
-    ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
-    stockQuery(model('stock')),
+    ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
+    ...orderQueries({ ...queries, personal, emailKeyOf }),
+    ...workListQueries(queries),
+    ...projectionEndpoints(deps),
+    stockQuery(queries),
     stockMovementsQuery({ store }),
     meExportQuery({ ...deps, own: deps.ownStreams }),
-    ...auditQueries({ store, decode, earliestOf, clock, orders: { ...model('orders'), personal, emailKeyOf } }),
+    ...auditQueries({ store, decode, earliestOf, clock, orders: { orders: queries.orders, personal, emailKeyOf } }),
     verificationQuery({ archive: deps.archive }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];

@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { BACKUPS_FILE } from '../infra/backup/known-backups.js';
 import { ClosedFolder } from '../infra/engines/errors.js';
+import { REBUILD_FOLDER } from '../infra/rebuild/file-spill.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json|audit\.key)(\.\d+-[0-9a-f]+)?$/;
@@ -31,10 +33,12 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
   if (!names) return undefined;
   for (const name of names) {
     const inner = OWN_FOLDERS.includes(name) ? await namesIn(join(folder, name)) : undefined;
-    const isOurs = name === OBJECTS || inner?.includes(POSTGRES_LOG) || names.some((other) => KEY_FILE.test(other));
+    const isBesideKeys = names.some((other) => KEY_FILE.test(other));
+    const isOurs = name === OBJECTS || inner?.includes(POSTGRES_LOG) || isBesideKeys;
     const pattern = name === OBJECTS ? LOG_ID : POSTGRES_ENTRY;
     for (const entry of inner ?? []) entries[isOurs && pattern.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
-    if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
+    const isOwn = KEY_FILE.test(name) || ((name === BACKUPS_FILE || name === REBUILD_FOLDER) && isBesideKeys);
+    if (!inner) entries[isOwn ? 'own' : 'foreign'].push(name);
   }
   return entries;
 }

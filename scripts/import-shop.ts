@@ -61,7 +61,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
 
 /** Reads from the read model, once it shows the commits of earlier imports. */
 async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
-  const queries = await shop.get('queries');
+  const { orders } = await shop.get('queries');
   let swept: Promise<void> | undefined;
   return async (customerId) => {
     swept ??= sweepAll(shop);
@@ -71,7 +71,7 @@ async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
     });
     const ids: string[] = [];
     for (let after: Page<SealedOrderView>['next']; ; ) {
-      const page = await queries.orders.list({ customerId, limit: PAGE_ORDERS, ...defined({ after }) });
+      const page = await (await orders.current()).list({ customerId, limit: PAGE_ORDERS, ...defined({ after }) });
       ids.push(...page.data.map(({ id }) => id));
       after = page.next;
       if (!after) return ids;

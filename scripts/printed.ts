@@ -1,7 +1,15 @@
-// Data of the log as people read it on a terminal: sealed values are named, control characters are escaped.
+// Data of the log as people read it on a terminal: sealed values are named, and nothing controls the terminal.
 import { inspect } from 'node:util';
 import type { Sealed } from '../domain/kernel/personal.js';
 import { replaceSealed } from '../read-api/audit/sealed.js';
+
+/** Characters that control the terminal or the direction of text. A changed log may have them anywhere. */
+const CONTROLS = /[^\P{Cc}\n]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Prints text that may contain data of the log. */
+export function print(text: string): void {
+  console.log(text.replaceAll(CONTROLS, ''));
+}
 
 /** Shown instead of a sealed value. */
 class Placeholder {

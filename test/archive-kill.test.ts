@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { type Position, START } from '../domain/kernel/commit.js';
+import { archiveIn } from '../infra/archive/archive-objects.js';
 import { type ArchiveRound, createArchiver } from '../infra/archive/archiver.js';
-import { createFolderArchive } from '../infra/archive/folder-archive.js';
 import { createArchiveTables, createPostgresArchiveIndex } from '../infra/archive/postgres-archive-index.js';
 import { noteVerifier } from '../infra/archive/signed-note.js';
 import { type ArchiveProblem, verifyArchive } from '../infra/archive/verify-archive.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createEventsTable, createPostgresEventStore } from '../infra/event-store/postgres/postgres-event-store.js';
+import { createFolderObjects } from '../infra/objects/folder-objects.js';
 import { createPool } from '../infra/postgres.js';
 import { noteCommit, notes } from './contracts/notes.js';
 import { describeWith } from './engines.js';
@@ -53,7 +54,7 @@ describeWith('postgres', 'An archive whose archivers are killed', function (engi
 
   it('is whole and not forked after each kill', async () => {
     const store = createPostgresEventStore({ pool, codec: createCommitCodec(notes), watermarkLagMs: 0 });
-    const archive = createFolderArchive(folder);
+    const archive = archiveIn(createFolderObjects(folder).of('log'));
     const index = createPostgresArchiveIndex(pool);
     const signer = testSigner();
     const ends = new Map<number, Position>();

@@ -1,12 +1,13 @@
 // A process of the kill test: archives a log in Postgres into a folder, and kills itself at a named point.
 // Arguments: database URL, folder, name of what is written (`manifests`), `before` or `after`.
 import { createHash } from 'node:crypto';
+import { archiveIn } from '../infra/archive/archive-objects.js';
 import { createArchiver } from '../infra/archive/archiver.js';
-import { createFolderArchive } from '../infra/archive/folder-archive.js';
 import type { ArchiveIndex, ArchiveStore } from '../infra/archive/port.js';
 import { createArchiveTables, createPostgresArchiveIndex } from '../infra/archive/postgres-archive-index.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createPostgresEventStore } from '../infra/event-store/postgres/postgres-event-store.js';
+import { createFolderObjects } from '../infra/objects/folder-objects.js';
 import { createPool } from '../infra/postgres.js';
 import { notes } from './contracts/notes.js';
 import { testSigner } from './test-signer.js';
@@ -23,7 +24,7 @@ function at(point: string, moment: string): void {
 const pool = createPool({ url });
 await createArchiveTables(pool);
 const store = createPostgresEventStore({ pool, codec: createCommitCodec(notes), watermarkLagMs: 0 });
-const inFolder = createFolderArchive(folder);
+const inFolder = archiveIn(createFolderObjects(folder).of('log'));
 const archive: ArchiveStore = {
   ...inFolder,
   async create(name, content) {

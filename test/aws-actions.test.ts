@@ -1,4 +1,4 @@
-// The lists of IAM actions against the requests that the product really makes: a proxy before DynamoDB and Kinesis records them
+// The lists of IAM actions against the requests that the product really makes: a proxy before the services of AWS records them
 // while a story plays on a running shop, as on AWS itself: the program creates and describes nothing there.
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +16,7 @@ import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed
 import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
+import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
 import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
 import type { Mark } from '../infra/stores/store.js';
 import { noteCommit, notes } from './contracts/notes.js';
@@ -30,13 +31,17 @@ import {
   type RunningShop,
   startShop,
 } from './running-shop.js';
+import { the } from './the.js';
 
 const TEST_TIMEOUT_MS = 300_000;
 
 /** The emulator keeps the tables of regions apart. */
 const REGION = 'eu-west-1';
 
-/** What IAM must allow on each table and on the stream. */
+/** Stands for the bucket of objects. */
+const BUCKET = 'bucket';
+
+/** What IAM must allow on each table, on the stream and on the bucket. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.events]: EVENT_STORE_ACTIONS,
   [TABLES.snapshots]: SNAPSHOTS_ACTIONS,
@@ -47,6 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.leases]: LEASES_ACTIONS,
   [TABLES.mark]: STORE_MARK_ACTIONS,
   [STREAM]: KINESIS_FEED_ACTIONS,
+  [BUCKET]: OBJECTS_ACTIONS,
 };
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
@@ -67,6 +73,9 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
       COMMERCE_ENGINES_DIR: await freshFolder(),
       AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
       AWS_ENDPOINT_URL_KINESIS: proxy.url,
+      AWS_ENDPOINT_URL_S3: proxy.url,
+      // Made by the start on the engine itself.
+      COMMERCE_BUCKET: `${local.COMMERCE_NAMESPACE}-objects`,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
     };
@@ -97,6 +106,11 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await snapshots.save('note#1', 1, { commitNo: 1, text: 'state' });
     expect(await snapshots.load('note#1', 1)).to.deep.equal({ commitNo: 1, text: 'state' });
     await snapshots.drop('note#1', 1);
+    const s3 = createS3Client(clients);
+    const objects = createS3Objects({ client: s3, bucket: the(onAws.COMMERCE_BUCKET), prefix: 'test' }).of('log');
+    expect(await objects.putOnce('a', Buffer.from('a'))).to.equal(true);
+    expect(await objects.get('a')).to.deep.equal(Uint8Array.of(97));
+    for await (const name of objects.list('')) expect(name).to.equal('a');
     const fence = { lease: freshName('lease'), token: 1 };
     expect(await leases.take(fence.lease, 'test', undefined)).to.equal(1);
     const store = createDynamoEventStore({
@@ -113,7 +127,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await unrecorded.send(unmark);
     expect(await log.mark()).to.equal('unmarked');
     expect(await log.leaveMark(mark)).to.deep.equal(mark);
-    for (const client of [dynamodb, kinesis, unrecorded]) client.destroy();
+    for (const client of [dynamodb, kinesis, s3, unrecorded]) client.destroy();
 
     const made = proxy.actions(local.COMMERCE_NAMESPACE!);
     for (const [place, allowed] of Object.entries(ALLOWED)) {
@@ -189,10 +203,13 @@ async function startRecorder(target: string): Promise<Recorder> {
 }
 
 /** A transaction needs the actions of its parts. GetRecords names its stream only by the iterator. */
-function actionsOf({ headers }: IncomingMessage, body: Buffer): [place: string, action: string][] {
+function actionsOf({ method, url, headers }: IncomingMessage, body: Buffer): [place: string, action: string][] {
+  if (headers['x-amz-target'] === undefined) return s3ActionsOf(method!, new URL(url!, 'http://s3'));
   const [service, operation] = String(headers['x-amz-target']).split('.') as [string, string];
   const input = JSON.parse(body.toString());
   if (service.startsWith('Kinesis')) return [[input.StreamName ?? STREAM, `kinesis:${operation}`]];
+  if (operation === 'BatchGetItem')
+    return Object.keys(input.RequestItems).map((table): [string, string] => [table, 'dynamodb:BatchGetItem']);
   if (operation !== 'TransactWriteItems') return [[input.TableName, `dynamodb:${operation}`]];
   return (input.TransactItems as Record<string, { TableName: string }>[]).flatMap((item) =>
     Object.entries(item).map(([part, { TableName }]): [string, string] => [
@@ -200,6 +217,13 @@ function actionsOf({ headers }: IncomingMessage, body: Buffer): [place: string, 
       `dynamodb:${part === 'ConditionCheck' ? 'ConditionCheckItem' : `${part}Item`}`,
     ]),
   );
+}
+
+/** HEAD of a bucket needs the right to list it. */
+function s3ActionsOf(method: string, { pathname }: URL): [string, string][] {
+  const isOfObject = pathname.split('/').length > 2 && !pathname.endsWith('/');
+  const action = method === 'PUT' ? 'PutObject' : isOfObject ? 'GetObject' : 'ListBucket';
+  return [[BUCKET, `s3:${action}`]];
 }
 
 async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {

@@ -41,10 +41,15 @@ describe('The documentation', () => {
   });
 
   it('names every command of the program', () => {
-    const table = sectionOf('README.md', 'The command line');
-    const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(([, name]) => name);
-    expect(commands).to.include('start');
-    for (const command of commands) expect(table).to.match(new RegExp(`^\\| \`${command}\\b`, 'm'));
+    const [table, list] = [read('docs/commands.md'), sectionOf('README.md', 'The command line')];
+    const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}'?([\w-]+)'?: async \(\) =>/gm)].map(([, name]) =>
+      the(name),
+    );
+    expect(commands).to.include.members(['start', 'import-log']);
+    for (const command of commands) {
+      expect(new RegExp(`^\\| \`${command}[ \`]`, 'm').test(table), command).to.equal(true);
+      expect(list).to.include(`\`${command}\``);
+    }
   });
 
   it('names every variable of the configuration', () => {
@@ -55,7 +60,7 @@ describe('The documentation', () => {
   });
 
   it('is linked from the README, page by page', () => {
-    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name !== 'adr');
+    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => /\.(md|py)$/.test(name));
     for (const page of [...pages, 'adr/README.md']) expect(read('README.md')).to.include(`](docs/${page})`);
   });
 
@@ -99,7 +104,11 @@ function statedLimits(page: string): { file: string; name: string; value: number
 
 /** The value of a constant, exported or not. Its expression may use other constants of the file and of the kernel. */
 function valueIn(file: string, name: string): unknown {
-  const constants = read(file).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm);
+  const imported = [...read(file).matchAll(/^import .*\b[A-Z]+_[A-Z_]+\b.* from '(\..*)\.js';$/gm)];
+  const files = [...imported.map(([, path]) => join(dirname(file), `${path}.ts`)), file];
+  const constants = files.flatMap((each) => [
+    ...read(each).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm),
+  ]);
   const script = [...constants].map(([, constant, value]) => `globalThis.${constant} = ${value};`).join('\n');
   return runInNewContext(`${script}\n${name}`, { ...kernelLimits });
 }

@@ -1,10 +1,11 @@
 // A sink in memory for tests and simulations. It behaves like a real one.
 import { Unavailable } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
+import type { BuildsState } from '../projections/runtime/builds.js';
 import {
   type DocumentStore,
   type DocumentWrite,
-  mayReplace,
+  merged,
   type Sink,
   type StoredDocument,
   type StreamPosition,
@@ -29,6 +30,7 @@ export function createMemorySink(): MemorySink {
   let documents = new Map<string, StoredDocument>();
   let positions = new Map<StreamId, StreamPosition>();
   let sweep: SweepState | undefined;
+  let builds: { state: BuildsState; revision: number } | undefined;
   let life = 1;
 
   function saveOne({ table, key, document, positions: fed, revision }: DocumentWrite): WriteOutcome {
@@ -59,7 +61,7 @@ export function createMemorySink(): MemorySink {
       const outcomes = writes.map(saveOne);
       if (outcomes.some(({ saved }) => !saved)) return outcomes;
       for (const [stream, position] of next) {
-        if (mayReplace(positions.get(stream), position)) positions.set(stream, structuredClone(position));
+        positions.set(stream, structuredClone(merged(positions.get(stream), position)));
       }
       return outcomes;
     },
@@ -73,6 +75,17 @@ export function createMemorySink(): MemorySink {
       sweep = structuredClone(state);
     },
     lineage: async () => `life ${life}`,
+    builds: async () => structuredClone(builds),
+    async setBuilds(state, revision) {
+      if (builds?.revision !== revision) return false;
+      builds = { state: structuredClone(state), revision: (builds?.revision ?? 0) + 1 };
+      return true;
+    },
+    async create() {},
+    async drop(table) {
+      for (const [id, document] of documents) if (document.table === table) documents.delete(id);
+    },
+    count: async (table) => [...documents.values()].filter((document) => document.table === table).length,
   };
   return {
     engine: 'Memory',

@@ -30,6 +30,7 @@ import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
 import { openProcesses } from './processes.js';
+import { readModel } from './read-model.js';
 import { the } from './the.js';
 
 export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
@@ -96,8 +97,7 @@ export function createShop({
   const { quotes } = pricing;
   const views = createViews({ states: runner, quotes, personal, store, upTo: own.ownCommits.upTo });
   const queries = { of: currentCartOf ?? newestOpenCartOf, inUse: openInTheLog };
-  const visibility = { wait: async () => true };
-  const reader = createCurrentCartReader({ queries, visibility, states: runner });
+  const reader = createCurrentCartReader({ currentCarts: readModel(queries), states: runner });
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
   const endpoints = [

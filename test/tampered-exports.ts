@@ -106,10 +106,7 @@ const changes: Record<string, Change> = {
     const before = the(commits[index]);
     if (before.pk === target) return undefined;
     const moved = { ...before, pk: target, lp: partitionOf(target) };
-    // The target lacks a commit before this one, has two of them, or has one with a wrong hash.
-    const inTarget = commits.slice(0, index).filter(({ pk }) => pk === target).length;
-    const commitNo = Math.min(moved.sk, inTarget + 1);
-    return { commits: at(commits, index, () => moved), named: [{ stream: target, commitNo }] };
+    return { commits: at(commits, index, () => moved), named: [placeOf(moved)] };
   },
   'removes a commit': (commits, random) => {
     const index = below(random, commits.length);

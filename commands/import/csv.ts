@@ -38,9 +38,6 @@ export interface OpenSource {
   close(): Promise<void>;
 }
 
-/** Turns the fields of one record into what is read. `line` is where the record ends in the file. */
-export type RecordReader<T> = (fields: string[], line: number) => T | undefined;
-
 export interface CsvReading<T> {
   /** Called with the first record that is not blank. */
   header(fields: string[]): { width: number; record: (fields: string[], row: number) => T };

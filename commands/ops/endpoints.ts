@@ -25,7 +25,7 @@ const mustExplain = z.strictObject({ reason: opsReasonSchema });
 const mayExplain = z.strictObject({ reason: opsReasonSchema.optional() }).optional();
 
 const entryParams = z.strictObject({ id: pathId(skipIdSchema, '5ZJ2C0RXM9B4T7W1KQH8N6D3VE') });
-const workParams = z.strictObject({ target: pathId(targetSchema, 'product-search') });
+const workParams = z.strictObject({ target: pathId(targetSchema, 'agenda') });
 
 export function opsEndpoints({ operations }: { operations: Operations }): Endpoint[] {
   const opsOnly = { method: 'post', roles: ['ops'], idempotency: 'accepted' } as const;

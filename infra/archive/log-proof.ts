@@ -14,14 +14,15 @@ export interface LogProof {
   extra?: Buffer;
 }
 
-const FIRST_LINE = 'c2sp.org/tlog-proof@v1';
+/** The first line of a proof. */
+export const PROOF_LINE = 'c2sp.org/tlog-proof@v1';
 
 /** Longer paths do not exist: a tree has less than 2^53 leaves. */
 const MAX_HASHES = 63;
 
 export function writeProof({ index, hashes, checkpoint, extra }: LogProof): string {
   return [
-    FIRST_LINE,
+    PROOF_LINE,
     ...(extra ? [`extra ${extra.toString('base64')}`] : []),
     `index ${index}`,
     ...hashes.map((hash) => hash.toString('base64')),
@@ -34,7 +35,7 @@ export function writeProof({ index, hashes, checkpoint, extra }: LogProof): stri
 export function readProof(text: string): LogProof {
   const end = text.indexOf('\n\n');
   const [first, ...lines] = text.slice(0, end).split('\n');
-  if (end < 0 || first !== FIRST_LINE) throw new InvalidNote(`A proof begins with the line ${FIRST_LINE}.`);
+  if (end < 0 || first !== PROOF_LINE) throw new InvalidNote(`A proof begins with the line ${PROOF_LINE}.`);
   const extra = lines[0]?.startsWith('extra ') ? fromBase64(lines.shift()?.slice('extra '.length) ?? '') : null;
   const [, indexText = ''] = /^index (\d+)$/.exec(lines.shift() ?? '') ?? [];
   const index = decimal(indexText);

@@ -4,12 +4,12 @@ import { hashOf } from '../event-store/codec.js';
 import { unverifiedCheckpoint } from './checkpoint.js';
 import { commitLeafHash } from './commit-leaf.js';
 import { commitLine, InvalidLine, parseCommitLine } from './commit-line.js';
-import { type LogProof, readProof, verifyProof, writeProof } from './log-proof.js';
+import { type LogProof, PROOF_LINE, readProof, verifyProof, writeProof } from './log-proof.js';
 import { verifyInclusion } from './merkle-tree.js';
 import { InvalidNote, type NoteSignature, type NoteVerifier } from './signed-note.js';
 
-/** The first line of every receipt. */
-export const RECEIPT_LINE = 'c2sp.org/tlog-proof@v1';
+/** The first line of every receipt. @public */
+export const RECEIPT_LINE = PROOF_LINE;
 
 export interface CheckedReceipt {
   commit: StoredCommit;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { makeFolder } from '../make-folder.js';
 import { forgetIn, readKeys } from './keys-file.js';
 
+/** In the data folder, beside the keys. */
 export const BACKUPS_FILE = 'backups.json';
 export const KEYS_FILE = 'keys.jsonl';
 

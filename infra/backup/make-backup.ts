@@ -1,27 +1,25 @@
 // Makes a backup of a shop, which may go on meanwhile. It has everything that was acknowledged before it began.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGzip } from 'node:zlib';
 import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
+import { ARCHIVE_PREFIX, archiveIn } from '../archive/archive-objects.js';
 import type { Archiver } from '../archive/archiver.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import { numberIn } from '../archive/layout.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import { type Exported, exportLog } from '../log-file/export-log.js';
+import { writeWhole } from '../log-file/written-file.js';
 import { makeFolder } from '../make-folder.js';
+import { createFolderObjects } from '../objects/folder-objects.js';
 import { readIfThere } from '../secret-file.js';
 import type { Mark } from '../stores/store.js';
 import { forgetIn, type KeysHead, type NamedKey, SECRET_FILES, writeKeys } from './keys-file.js';
 import { KEYS_FILE, type KnownBackups } from './known-backups.js';
-import { ARCHIVE_FOLDER, BackupRefused, LOG_FILE, MANIFEST_FILE, sha256Of, writeManifest } from './manifest.js';
+import { BackupRefused, LOG_FILE, MANIFEST_FILE, OBJECTS_FOLDER, sha256Of, writeManifest } from './manifest.js';
 
 const LOOK_EVERY_MS = 200;
-const CHUNK_BYTES = 256 * 1024;
 const ARCHIVED = ['manifests/', 'segments/', 'checkpoints/', 'cosignatures/'];
 
 export interface BackupDeps {
@@ -30,6 +28,8 @@ export interface BackupDeps {
   archiver: Archiver;
   archive: ArchiveStore;
   index: ArchiveIndex;
+  /** Stock snapshots. */
+  objects: ObjectStore;
   /** Name of the log in its checkpoints. */
   origin: string;
   keys: {
@@ -67,9 +67,13 @@ export async function makeBackup(folder: string, deps: BackupDeps, options: Back
   const beganAt = clock();
   while (millisOf(await store.watermark()) < beganAt) await delay(LOOK_EVERY_MS);
   const { head, checkpoint } = await archiver.run();
-  await copyArchive(deps.archive, createFolderArchive(join(folder, ARCHIVE_FOLDER)), head.segments);
+  await copyArchive(deps.archive, archiveIn(objectsIn(folder)), head.segments);
+  await copyObjects(deps.objects, objectsIn(folder));
   const log = join(folder, LOG_FILE);
-  const { commits, streams } = await gzipped(log, (write) => exportLog({ ...deps, head, checkpoint }, write));
+  const onProgress = (read: number) => options.onProgress?.('Backed up commits', read, Math.max(read, head.size));
+  const { commits, streams } = await writeWhole(log, (write) =>
+    exportLog({ ...deps, head, checkpoint }, write, { onProgress }),
+  );
   // After the log, so that no commit is there whose key is not.
   const madeAt = new Date(beganAt).toISOString();
   const keysExpireAt = new Date(beganAt + options.keysExpireAfterMs).toISOString();
@@ -90,24 +94,6 @@ async function requireEmpty(folder: string): Promise<void> {
   if (entries.length === 0) return;
   const what = entries.includes(MANIFEST_FILE) ? 'already has a backup' : 'is not empty';
   throw new BackupRefused(`${folder} ${what}; name a new folder for each backup.`);
-}
-
-/** Writes what the work writes, compressed, and flushes it to the disk. */
-async function gzipped<T>(path: string, work: (write: (text: string) => Promise<void>) => Promise<T>): Promise<T> {
-  const gzip = createGzip({ chunkSize: CHUNK_BYTES });
-  const written = pipeline(gzip, createWriteStream(path, { flags: 'wx', flush: true }));
-  written.catch(() => {}); // it is awaited below
-  try {
-    const result = await work(async (text) => {
-      if (!gzip.write(text)) await Promise.race([once(gzip, 'drain'), written]);
-    });
-    gzip.end();
-    await written;
-    return result;
-  } catch (error) {
-    gzip.destroy();
-    throw error;
-  }
 }
 
 async function secretsIn(dataDir: string): Promise<KeysHead['secrets']> {
@@ -133,5 +119,19 @@ export async function copyArchive(
       const there = await to.read(name);
       if (!there?.equals(content)) throw new BackupRefused(`${to.name} has another ${name}; use an empty folder.`);
     }
+  }
+}
+
+export const objectsIn = (folder: string): ObjectStore => createFolderObjects(folder).of(OBJECTS_FOLDER);
+
+/** Without the archive, which is copied as a whole. */
+export async function copyObjects(from: ObjectStore, to: ObjectStore): Promise<void> {
+  for await (const name of from.list('')) {
+    if (name.startsWith(ARCHIVE_PREFIX)) continue;
+    const content = await from.get(name);
+    if (!content || (await to.putOnce(name, content))) continue;
+    const there = await to.get(name);
+    if (!there || Buffer.compare(there, content) !== 0)
+      throw new BackupRefused(`${to.place} has another ${name}; use an empty folder.`);
   }
 }

@@ -3,6 +3,7 @@
 //   log.jsonl.gz   the log, in the format of `commerce export`
 //   keys.jsonl     data keys, tombstones and secrets: see keys-file.ts
 //   archive/       the archive of the log, as it is in the data folder
+//   objects/       stock snapshots, likewise
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -14,7 +15,7 @@ import { type Mark, STORE_GENERATION } from '../stores/store.js';
 
 export const MANIFEST_FILE = 'backup.json';
 export const LOG_FILE = 'log.jsonl.gz';
-export const ARCHIVE_FOLDER = 'archive';
+export const OBJECTS_FOLDER = 'objects';
 
 const FORMAT = 'commerce-backup/1';
 

@@ -4,24 +4,25 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
+import { archiveIn } from '../archive/archive-objects.js';
 import { originOf } from '../archive/audit-key.js';
-import { commitLine, parseCommitLine } from '../archive/commit-line.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
+import { commitLine } from '../archive/commit-line.js';
 import type { ArchiveStore } from '../archive/port.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { LogLoader } from '../event-store/log-loader.js';
-import { isEnd } from '../log-file/export-format.js';
-import { linesOf } from '../log-file/lines.js';
-import { verifyFile } from '../log-file/verify-file.js';
+import { loadExport, readExport } from '../log-file/import-log.js';
+import type { FileReport } from '../log-file/verify-file.js';
 import { keptSecret } from '../secret-file.js';
 import { isSealedWith } from '../stores/claim.js';
 import type { Store } from '../stores/store.js';
 import { type KeysHead, readKeys } from './keys-file.js';
 import { KEYS_FILE } from './known-backups.js';
-import { copyArchive } from './make-backup.js';
-import { ARCHIVE_FOLDER, BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
+import { copyArchive, copyObjects, objectsIn } from './make-backup.js';
+import { BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
 
-const COMMITS_AT_ONCE = 500;
+/** Progress is reported after each so many commits. */
+const REPORTED_COMMITS = 1_000;
 
 /** The stores or the data folder have something that a restore would mix with. */
 export class NotEmpty extends BackupRefused {
@@ -32,6 +33,7 @@ export class NotEmpty extends BackupRefused {
 export interface CheckedBackup {
   folder: string;
   manifest: Manifest;
+  report: FileReport;
   keys: Awaited<ReturnType<typeof readKeys>>;
 }
 
@@ -55,7 +57,7 @@ export async function checkBackup(
   const path = join(folder, LOG_FILE);
   if ((await sha256Of(path).catch(() => undefined)) !== manifest.sha256)
     throw new BackupRefused(`${path} is damaged or missing; use another backup.`);
-  const report = await verifyFile(path, {
+  const report = await readExport(path, {
     onProgress: (done, total) => onProgress('Checking the backup', done, total),
   });
   const problem = report.problems.find((one) => 'stream' in one) ?? report.problems[0];
@@ -65,7 +67,7 @@ export async function checkBackup(
   }
   if (report.header?.origin !== originOf(log) || report.commits !== manifest.commits)
     throw new BackupRefused(`${path} is not the log that the backup was made of; use another backup.`);
-  return { folder, manifest, keys };
+  return { folder, manifest, report, keys };
 }
 
 /** The master key of the backup, which must be the one that is in use at the new place, if there is one. Throws `BackupRefused`. */
@@ -87,11 +89,11 @@ export interface RestoreDeps {
   /** The store of the log, and all others. */
   stores: { log: Store; others: readonly Store[] };
   /** Makes the tables. Called once everything else is checked. */
-  prepare(): Promise<void>;
-  loader: LogLoader;
+  prepare(): Promise<LogLoader>;
   store: Pick<EventStore, 'stored'>;
   keys: SubjectKeys;
   archive: ArchiveStore;
+  objects: ObjectStore;
   dataDir: string;
 }
 
@@ -108,31 +110,34 @@ export async function restoreBackup(
   deps: RestoreDeps,
   { onProgress = () => {} }: RestoreOptions = {},
 ): Promise<Restored> {
-  const { folder, manifest, keys } = backup;
-  const { stores, loader } = deps;
+  const { folder, manifest, report, keys } = backup;
+  const { stores } = deps;
   for (const store of [stores.log, ...stores.others]) {
     if ((await store.mark()) !== undefined) throw notEmpty(store.name);
   }
-  await deps.prepare();
-  if (!(await loader.isEmpty())) throw notEmpty(stores.log.name);
-  await copyArchive(createFolderArchive(join(folder, ARCHIVE_FOLDER)), deps.archive);
+  const into = await deps.prepare();
   const forgotten = new Set<string>();
   const given = createHash('sha256');
-  let loaded = 0;
-  for await (const commits of commitsIn(join(folder, LOG_FILE))) {
-    await loader.load(commits);
-    for (const commit of commits) {
-      given.update(commitLine(commit));
-      for (const subject of forgottenIn(commit)) forgotten.add(subject);
-    }
-    loaded += commits.length;
-    onProgress('Restoring commits', loaded, manifest.commits);
-  }
+  const loader: LogLoader = {
+    isEmpty: into.isEmpty,
+    async load(commits) {
+      await into.load(commits);
+      for (const commit of commits) {
+        given.update(commitLine(commit));
+        for (const subject of forgottenIn(commit)) forgotten.add(subject);
+      }
+    },
+  };
+  await loadExport(join(folder, LOG_FILE), report, loader, (done, total) =>
+    onProgress('Restored commits', done, total),
+  );
+  await copyArchive(archiveIn(objectsIn(folder)), deps.archive);
+  await copyObjects(objectsIn(folder), deps.objects);
   const restored = await restoreKeys(keys.keys(), deps.keys, forgotten);
   await requireSame(deps.store, given.digest('hex'), manifest, onProgress);
   await writeSecrets(keys.head.secrets, deps.dataDir);
   await stores.log.leaveMark(manifest.mark);
-  return { commits: loaded, streams: manifest.streams, keys: restored, forgotten: forgotten.size };
+  return { commits: report.commits, streams: report.streams, keys: restored, forgotten: forgotten.size };
 }
 
 /** A tombstone that the store has already is never replaced by a key. */
@@ -166,7 +171,7 @@ async function requireSame(
   let read = 0;
   for await (const commit of store.stored()) {
     found.update(commitLine(commit));
-    if (++read % COMMITS_AT_ONCE === 0) onProgress('Checking what was restored', read, commits);
+    if (++read % REPORTED_COMMITS === 0) onProgress('Checking what was restored', read, commits);
   }
   onProgress('Checking what was restored', read, commits);
   if (read !== commits || found.digest('hex') !== given)
@@ -175,18 +180,6 @@ async function requireSame(
 
 async function writeSecrets(secrets: KeysHead['secrets'], dataDir: string): Promise<void> {
   for (const [name, text] of Object.entries(secrets)) await keptSecret(join(dataDir, name), async () => text);
-}
-
-async function* commitsIn(path: string): AsyncIterable<StoredCommit[]> {
-  let commits: StoredCommit[] = [];
-  for await (const { number, text } of linesOf(path)) {
-    if (number === 1 || isEnd(text)) continue;
-    commits.push(parseCommitLine(text));
-    if (commits.length < COMMITS_AT_ONCE) continue;
-    yield commits;
-    commits = [];
-  }
-  if (commits.length > 0) yield commits;
 }
 
 function forgottenIn({ pk, ev }: StoredCommit): string[] {

@@ -64,8 +64,8 @@ const VERBS = {
   post: [
     ...['Add', 'Adjust', 'Apply', 'Approve', 'Authenticate', 'Cancel', 'Check', 'Collect', 'Create', 'Decline'],
     ...['End', 'Pause', 'Resolve', 'Retry', 'Skip'],
-    ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Refresh', 'Refund'],
-    ...['Request', 'Resume', 'Save', 'Transfer', 'Unpublish'],
+    ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Rebuild', 'Refresh'],
+    ...['Refund', 'Request', 'Resume', 'Roll', 'Save', 'Transfer', 'Unpublish'],
   ],
   put: ['Create', 'Set'],
   patch: ['Change', 'Update'],

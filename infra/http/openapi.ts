@@ -222,10 +222,10 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
-  const empty = status === '204';
-  const isMade = status === '201' || status === '202';
+  const empty = schema instanceof z.ZodVoid;
+  const isMade = !empty && (status === '201' || status === '202');
   return {
-    description: MEANINGS[status] ?? 'The answer',
+    description: empty && status === '202' ? 'Accepted, but not finished yet' : (MEANINGS[status] ?? 'The answer'),
     headers: { ...headers, ...(!empty && etag), ...(isMade && location) },
     ...(!empty && { content: { 'application/json': { schema } } }),
   };

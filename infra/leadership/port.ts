@@ -17,8 +17,8 @@ export interface LeaseState {
 
 /**
  * The store of leases, which has to be the store of the log: an append that carries a fence is refused there once the token has
- * changed. Each call is one conditional request with a time limit. It rejects if the store does not answer, and may then have
- * taken effect.
+ * changed. A log whose engine cannot check that has them in Postgres, and holds the lease while it appends. Each call is one
+ * conditional request with a time limit. It rejects if the store does not answer, and may then have taken effect.
  */
 export interface Leases {
   /** A read as consistent as the engine allows; undefined if nobody has ever held this lease. */

@@ -50,7 +50,8 @@ export function checkChains({ fromMiddle = false }: { fromMiddle?: boolean } = {
     add(commit, line) {
       commits++;
       const { pk: stream, sk, lv: version, at, h: hash, lp: partition } = commit;
-      if (bad.has(stream)) return false;
+      // A bad commit may be out of its place. Those before it are still checked.
+      if (sk >= (bad.get(stream)?.commitNo ?? Number.POSITIVE_INFINITY)) return false;
       const tip = tips.get(stream);
       const found = problemOf(commit, tip, fromMiddle);
       if (found) {
@@ -83,6 +84,8 @@ function problemOf(
   const last = tip ?? BEFORE_FIRST;
   if (!isFirstSeen && sk !== last.commitNo + 1) {
     if (sk <= last.commitNo) return { commitNo: sk, problem: 'it is there twice' };
+    const own = ownProblem(commit, tip?.partition);
+    if (own !== undefined) return { commitNo: sk, problem: own };
     return { commitNo: last.commitNo + 1, problem: `it is missing: commit ${sk} follows commit ${last.commitNo}` };
   }
   const problem = (isFirstSeen ? undefined : linkProblem(commit, last)) ?? ownProblem(commit, tip?.partition);

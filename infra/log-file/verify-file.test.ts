@@ -58,7 +58,7 @@ describe('An export', () => {
     await log.grow(100);
     await log.exported();
     await log.grow(20);
-    const { text } = await log.exported({ archive: false });
+    const { text } = await log.exported({ isArchived: false });
     const report = await verifyFile(await fileOf(folder, text), { publicKey: log.publicKey });
     expect(report.problems).to.deep.equal([]);
     expect(report).to.include({ commits: 120, covered: 100 });

@@ -344,7 +344,10 @@ async function nameChanged(
 const keyOf = (hash: Buffer): string => hash.toString('latin1');
 
 /** The lines of the file that are commits. */
-async function* commitsOf(file: string, options: ReadOptions): AsyncGenerator<{ commit: StoredCommit; line: number }> {
+export async function* commitsOf(
+  file: string,
+  options: ReadOptions = {},
+): AsyncGenerator<{ commit: StoredCommit; line: number }> {
   try {
     for await (const { number, text } of linesOf(file, options)) {
       if (number === 1 || isEnd(text)) continue;

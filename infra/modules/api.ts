@@ -18,8 +18,8 @@ import { PAUSABLE } from './read-models.js';
 
 export const apiParts = {
   endpoints: (all) => {
-    const { ownStore, codec, readModels, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
-    const { operations, quarantine, archiveQueries: archive } = all;
+    const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
+    const { agenda, operations, quarantine, archiveQueries: archive } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -37,19 +37,18 @@ export const apiParts = {
       'ownStreams',
       'openings',
       'queries',
+      'rebuilds',
     ]);
     return lazy(() => {
       const { runner: states, queries } = parts;
       const { personal } = recordedOpenings;
       const { store, ownCommits } = ownStore;
-      const { visibility } = readModels;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
       const pricing = createPricing({ ...parts, personal });
       const { quotes } = pricing;
       const views = createViews({ states, quotes, personal, store, upTo: ownCommits.upTo });
       const currentCarts = createCurrentCartReader({
-        queries: queries.currentCarts,
-        visibility: visibility.currentCarts,
+        currentCarts: queries.currentCarts,
         states,
       });
       const earliestOf = (id: string) => earliestTime(id, parts.clock());
@@ -68,12 +67,11 @@ export const apiParts = {
           decode: codec.decode,
           earliestOf,
           archive,
-          visibility,
           publishableKey,
           recordOpening,
         }),
         ...opsEndpoints({ operations }),
-        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda: queries.agenda, states, clock: parts.clock }),
+        ...opsQueries({ quarantine, targets: PAUSABLE, store, agenda, states, clock: parts.clock }),
       ];
       return endpoints.map((endpoint) => recorded(endpoint, recordedOpenings));
     });

@@ -1,25 +1,25 @@
 // The archive of the log: its archiver, which the process that leads runs in the background, its verification, and the alarm.
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type Clock, millisOf } from '../../domain/kernel/clock.js';
+import { millisOf } from '../../domain/kernel/clock.js';
 import type { TamperAlarm } from '../../domain/kernel/feed.js';
+import { archiveIn } from '../archive/archive-objects.js';
 import { createArchiveQueries } from '../archive/archive-queries.js';
-import { type ArchiveRound, type Archiver, createArchiver } from '../archive/archiver.js';
+import { createArchiver } from '../archive/archiver.js';
 import { auditSigner, loadAuditKey } from '../archive/audit-key.js';
 import { createPost, postedCheckpoints } from '../archive/posted-checkpoints.js';
 import { createArchiveTables, createPostgresArchiveIndex } from '../archive/postgres-archive-index.js';
 import { publishing } from '../archive/publishing.js';
+import type { ArchiveStatus } from '../archive/run-archiver.js';
 import { noteVerifier } from '../archive/signed-note.js';
 import { verifyArchive } from '../archive/verify-archive.js';
 import { createWitnessClient } from '../archive/witness.js';
-import { pauseUnlessAborted } from '../retry.js';
 import { lazy, type Parts, type Recipes } from './parts.js';
-
-/** A commit waits for this long at most, and for the watermark, until a checkpoint covers it. */
-export const ARCHIVE_EVERY_MS = 25_000;
 
 export const archiveParts = {
   auditSigner: ({ config: { dataDir, auditKey }, claimed }) =>
     lazy(async () => auditSigner(claimed.log, await loadAuditKey({ dataDir, given: auditKey }))),
+
+  archiveStore: ({ objects }) => lazy(() => archiveIn(objects)),
 
   archiveIndex: ({ postgres: { pool } }) =>
     lazy(async () => {
@@ -94,12 +94,7 @@ function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
   };
 }
 
-/** What the last round of this process has found. */
-export interface ArchiveStatus {
-  last?: ArchiveRound;
-  show(round: ArchiveRound): void;
-}
-
+/** Shows what the archiver has found in the metrics. */
 function createArchiveStatus(registry: Registry): ArchiveStatus {
   const registers = [registry];
   const size = new Gauge({ name: 'commerce_archive_commits', help: 'Commits in the archive', registers });
@@ -122,47 +117,4 @@ function createArchiveStatus(registry: Registry): ArchiveStatus {
     },
   };
   return status;
-}
-
-export interface RunArchiverDeps {
-  archiver: Archiver;
-  status: ArchiveStatus;
-  alarm: TamperAlarm;
-  log: Pick<Parts['log'], 'error' | 'warn'>;
-  everyMs?: number;
-  clock?: Clock;
-}
-
-/**
- * Archives every 25 seconds until the signal aborts. It does not wait for a store that hangs: a round that is cut off at any
- * instant does no harm.
- */
-export async function runArchiver(
-  { archiver, status, alarm, log, everyMs = ARCHIVE_EVERY_MS }: RunArchiverDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  const alarmed = new Set<string>();
-  async function round(): Promise<void> {
-    try {
-      const before = new Set(status.last?.held.map(({ stream, commitNo }) => `${stream} ${commitNo}`));
-      const found = await archiver.run({ signal });
-      status.show(found);
-      for (const { stream, commitNo, problem } of found.held) {
-        const name = `${stream} ${commitNo}`;
-        // A commit that is only late is there in the next round.
-        if (!before.has(name) || alarmed.has(name)) continue;
-        alarmed.add(name);
-        log.error({ stream, commitNo }, `the stream cannot be archived: ${problem}`);
-        alarm(stream, commitNo, /missing/.test(problem) ? 'removed' : 'modified');
-      }
-    } catch (error) {
-      if (!signal.aborted) log.error({ err: error }, 'the log could not be archived; the next round tries again');
-    }
-  }
-  while (!signal.aborted) {
-    const next = Date.now() + everyMs;
-    await Promise.race([round(), aborted]);
-    await pauseUnlessAborted(next - Date.now(), signal);
-  }
 }

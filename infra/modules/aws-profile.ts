@@ -6,10 +6,6 @@ import type { Client as OpenSearchClient } from '@opensearch-project/opensearch'
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
-import { productPage } from '../../projections/models/product-page.js';
-import { productSearch } from '../../projections/models/product-search.js';
-import { stock } from '../../projections/models/stock.js';
-import { createS3Archive } from '../archive/s3-archive.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -120,20 +116,6 @@ export const awsParts = {
       redisReadModels(redis, engines.redis.address),
     ]),
 
-  archiveStore: ({
-    config: { namespace, archive },
-    awsOptions: { address: _, ...options },
-    claimed: { log },
-    lifecycle,
-  }) =>
-    lazy(() => {
-      const client = createS3Client(options);
-      lifecycle.onClose(() => client.destroy());
-      const { bucket = `${namespace}-archive`, retentionDays } = archive;
-      const isLocal = options.endpoint !== undefined;
-      return createS3Archive({ client, bucket, folder: log, retentionDays, isLocal });
-    }),
-
   subjectKeys: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {
       const table = name(TABLES.subjectKeys);
@@ -170,16 +152,16 @@ export const awsParts = {
       cache: createRedisSink(redis),
     })),
 
-  queries: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
+  queriesOf: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
     lazy(() => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createMongoCatalogue(mongo),
-      productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
-      productPage: productPageQueries(redisDocuments(redis, productPage)),
+      orders: (build) => createPostgresOrders(pool, build),
+      workLists: (build) => createPostgresWorkLists(pool, build),
+      stock: (build) => stockQueries(postgresTable(pool, build)),
+      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+      agenda: (build) => createPostgresAgenda(pool, build),
+      catalogue: (build) => createMongoCatalogue(mongo, build),
+      productSearch: (build) => createOpenSearchProductSearch(opensearch, inNamespace(build, namespace)),
+      productPage: (build) => productPageQueries(redisDocuments(redis, build)),
     })),
 } satisfies Recipes<
   ProfileParts & DynamoParts & DocumentParts & S3Parts,

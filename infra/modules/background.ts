@@ -7,9 +7,9 @@ import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
+import { runArchiver } from '../archive/run-archiver.js';
 import { type Lead, leadWhenFree } from '../leadership/leadership.js';
 import { pauseUnlessAborted } from '../retry.js';
-import { runArchiver } from './archive.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 import type { Parts } from './parts.js';
@@ -28,10 +28,11 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const store = await shop.get('eventStore');
   const { comparePerSecond } = await shop.get('config');
   const hosts = await shop.get('projectorHosts');
-  const { agenda } = await shop.get('queries');
+  const agenda = await shop.get('agenda');
   const handlersOf = await shop.get('agendaHandlersOf');
   const decisions = await shop.get('decisions');
   const snapshots = await shop.get('stockSnapshots');
+  const rebuilds = await shop.get('rebuilds');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const archiving = {
@@ -68,6 +69,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     try {
       await Promise.all([
         host.done,
+        rebuilds.attend(leading),
         makeSnapshots({ snapshots, log }, leading),
         runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),

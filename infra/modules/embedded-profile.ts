@@ -1,8 +1,5 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
-import { productPage } from '../../projections/models/product-page.js';
-import { stock } from '../../projections/models/stock.js';
-import { createFolderArchive } from '../archive/folder-archive.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -21,8 +18,6 @@ import { createPostgresSink } from '../sinks/postgres.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
-/** Folder of the archives in the data folder. Each log has its own in it. */
-export const ARCHIVE_FOLDER = 'archive';
 /** In the data folder. */
 export const OBJECTS_FOLDER = 'objects';
 
@@ -41,8 +36,6 @@ export const embeddedParts = {
 
   profileStores: () => lazy(() => []),
 
-  archiveStore: ({ config: { dataDir }, claimed: { log } }) =>
-    lazy(() => createFolderArchive(join(dataDir, ARCHIVE_FOLDER, log))),
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
   bulkFiles: () => lazy(() => createBulkFiles()),
@@ -81,16 +74,16 @@ export const embeddedParts = {
       return { relational: sink, documents: sink, search: sink, cache: sink };
     }),
 
-  queries: ({ postgres: { pool } }) =>
+  queriesOf: ({ postgres: { pool } }) =>
     lazy(() => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createPostgresCatalogue(pool),
-      productSearch: createPostgresProductSearch(pool),
-      productPage: productPageQueries(postgresTable(pool, productPage)),
+      orders: (build) => createPostgresOrders(pool, build),
+      workLists: (build) => createPostgresWorkLists(pool, build),
+      stock: (build) => stockQueries(postgresTable(pool, build)),
+      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+      agenda: (build) => createPostgresAgenda(pool, build),
+      catalogue: (build) => createPostgresCatalogue(pool, build),
+      productSearch: (build) => createPostgresProductSearch(pool, build),
+      productPage: (build) => productPageQueries(postgresTable(pool, build)),
     })),
 } satisfies Recipes<ProfileParts>;
 

@@ -16,7 +16,7 @@ import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/pa
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
-import type { OwnStreams } from '../../commands/personal/own-streams.js';
+import type { OrdersOfCustomer, OwnStreams } from '../../commands/personal/own-streams.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
@@ -32,13 +32,23 @@ import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
-import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
+import type { agenda } from '../../projections/models/agenda.js';
+import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
+import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import type { OrderQueries, orders } from '../../projections/models/orders.js';
+import type { ProductPageQueries, productPage } from '../../projections/models/product-page.js';
+import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
+import type { StockQueries, stock } from '../../projections/models/stock.js';
+import type { WorkLists } from '../../projections/models/work-lists.js';
+import type { Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import type { ArchiveQueries } from '../../read-api/audit/verification.js';
 import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { Archiver } from '../archive/archiver.js';
 import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
+import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
@@ -47,6 +57,7 @@ import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
+import type { LogLoader } from '../event-store/log-loader.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
@@ -57,7 +68,6 @@ import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
-import type { ArchiveStatus } from './archive.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -69,7 +79,22 @@ import type { ReadModels, Sinks } from './read-models.js';
 /** Resolves once the engine answers. Until then the person who started the program sees messages. */
 export type UntilReachable = (engine: Engine) => Promise<void>;
 
-export type Queries = ReadSideDeps['queries'] & { currentCarts: CurrentCartQueries; agenda: Agenda };
+export type Queries = ReadSideDeps['queries'] & {
+  currentCarts: ReadModel<CurrentCartQueries>;
+  agenda: ReadModel<Agenda>;
+};
+
+/** The query adapter of each read model on one of its builds. */
+export interface QueriesOf {
+  orders(build: typeof orders): OrderQueries;
+  workLists(build: typeof orders): WorkLists;
+  stock(build: typeof stock): StockQueries;
+  currentCarts(build: typeof currentCarts): CurrentCartQueries;
+  agenda(build: typeof agenda): Agenda;
+  catalogue(build: typeof catalogue): CatalogueQueries;
+  productSearch(build: typeof productSearch): ProductSearchQueries;
+  productPage(build: typeof productPage): ProductPageQueries;
+}
 
 export interface PostgresServer {
   pool: Pool;
@@ -96,9 +121,11 @@ export interface PaymentService {
 /** What each event store has recipes for: `EVENT_STORES` lists them. */
 export interface EventStoreParts {
   eventStore: EventStore;
+  /** The loader of `import-log`, for a log that will have this id. It works before the stores are claimed. */
+  logLoader: (log: string) => Promise<LogLoader>;
   snapshotTexts: SnapshotTexts;
   feed: ChangeFeed;
-  /** They are in the engine of the log, because it checks the fence of an append. */
+  /** They are in the engine of the log, which checks the fence of an append, or in Postgres if that engine cannot. */
   leases: Leases;
   /** The place of the log, with the mark that says which shop it belongs to. It works before the stores are claimed. */
   logStore: Store;
@@ -115,16 +142,14 @@ export interface ProfileParts {
   /** The sinks by kind of store. */
   sinks: Sinks;
   /** The query adapters of each read model in the stores of the profile. */
-  queries: Queries;
   /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
   objectPlace: ObjectPlace;
   bulkFiles: BulkFiles;
+  queriesOf: QueriesOf;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
-  /** Where the archive of the log is. It works without an answer of its engine, which is asked only when it is used. */
-  archiveStore: ArchiveStore;
 }
 
 export interface Parts extends EventStoreParts, ProfileParts {
@@ -170,6 +195,11 @@ export interface Parts extends EventStoreParts, ProfileParts {
   quarantine: Quarantine;
   operations: Operations;
   readModels: ReadModels;
+  queries: Queries;
+  /** Of the build that serves. */
+  agenda: Agenda;
+  ordersOfCustomer: OrdersOfCustomer;
+  rebuilds: Rebuilds;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
   /** Whether the read models show everything that was in the log at the start. */
@@ -191,6 +221,7 @@ export interface Parts extends EventStoreParts, ProfileParts {
   tamperAlarm: TamperAlarm;
   /** Signs the checkpoints of the archive. */
   auditSigner: NoteSigner;
+  archiveStore: ArchiveStore;
   archiveIndex: ArchiveIndex;
   /** Archives the log, asks the witnesses and posts the checkpoint. */
   archiver: Archiver;

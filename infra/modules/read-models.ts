@@ -11,18 +11,15 @@ import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
+import { type BuildList, createBuildList } from '../../projections/runtime/build-list.js';
 import { type Difference, type DifferenceOptions, differences } from '../../projections/runtime/difference.js';
+import { followBuilds } from '../../projections/runtime/follow-builds.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
 import type { Interventions } from '../../projections/runtime/interventions.js';
 import { type Projection, physicalName } from '../../projections/runtime/projection.js';
-import {
-  createProjector,
-  type ProjectionMetrics,
-  type ProjectionStatus,
-  type Projector,
-} from '../../projections/runtime/projector.js';
+import type { ProjectionMetrics, ProjectionStatus, Projector } from '../../projections/runtime/projector.js';
 import type { DocumentStore, Sink } from '../../projections/runtime/sink.js';
-import { createVisibility, type Visibility, type VisibilityGate } from '../../projections/visibility.js';
+import { createServed, type Served } from '../../projections/served.js';
 
 /** A sweep of another process is at most this old. Behind an older sweep the log may be too long to check repeatedly. */
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
@@ -41,7 +38,8 @@ const MODELS = {
   unitsSold: { projection: unitsSold, in: 'cache' },
 } as const satisfies Record<string, { projection: unknown; in: StoreKind }>;
 
-export type ReadModelName = keyof typeof MODELS;
+type ReadModelName = keyof typeof MODELS;
+type Definition<K extends ReadModelName> = (typeof MODELS)[K]['projection'];
 
 /** What operators can pause: the projections by name, of which `agenda` stands for the work of the agenda. */
 export const PAUSABLE: readonly string[] = Object.values(MODELS)
@@ -51,7 +49,8 @@ export const PAUSABLE: readonly string[] = Object.values(MODELS)
 export interface ReadModels {
   /** One for each store. */
   projectors: readonly Projector[];
-  visibility: Record<ReadModelName, Visibility>;
+  stores: readonly OpenStore[];
+  served: { [K in ReadModelName]: Served<Definition<K>> };
   /** True once every read model shows these commits; false if `waitMs` ends first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
   /** The documents of a projection that differ from the log. Undefined if there is no projection of this name. */
@@ -71,40 +70,50 @@ export interface ReadModelsDeps {
 
 interface OpenModel {
   model: string;
-  projection: Projection<never, never>;
-  visibility: VisibilityGate;
+  definition: Projection<never, never>;
+  served: Served<Projection<never, never>>;
 }
 
 /** The projections of one store, which are opened, written and swept together. */
-interface OpenStore {
+export interface OpenStore {
   documents: DocumentStore;
+  builds: BuildList;
   projector: Projector;
   models: OpenModel[];
+  engine: string;
+  /** The definitions. */
+  projections: readonly Projection<never, never>[];
 }
 
 export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promise<ReadModels> {
   const kinds = Object.keys(sinks) as StoreKind[];
   const stores = await Promise.all(
     [...new Set(Object.values(sinks))].map((sink) => {
-      const mine = Object.entries(MODELS).filter(([, model]) =>
-        kinds.some((kind) => kind === model.in && sinks[kind] === sink),
+      const mine = Object.entries(MODELS).flatMap(([model, { projection, in: kind }]) =>
+        kinds.some((each) => each === kind && sinks[each] === sink) ? [{ model, definition: projection }] : [],
       );
-      return openStore(sink, mine as unknown as [string, { projection: Projection<never, never> }][], deps);
+      return openStore(sink, mine, deps);
     }),
   );
   const models = stores.flatMap((store) => store.models);
+  const shows = async ({ served }: OpenModel, seen: SeenCommits, waitMs: number) =>
+    served.gateOf(await served.current()).wait(seen, waitMs);
   return {
     projectors: stores.map(({ projector }) => projector),
-    visibility: Object.fromEntries(
-      models.map(({ model, visibility }) => [model, visibility]),
-    ) as unknown as ReadModels['visibility'],
-    show: async (seen, waitMs) =>
-      (await Promise.all(models.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
+    stores,
+    served: Object.fromEntries(models.map(({ model, served }) => [model, served])) as unknown as ReadModels['served'],
+    show: async (seen, waitMs) => (await Promise.all(models.map((model) => shows(model, seen, waitMs)))).every(Boolean),
     differences(name, options) {
-      const found = stores.flatMap(({ documents, models }) =>
-        models.flatMap(({ projection }) => (projection.name === name ? [{ documents, projection }] : [])),
-      )[0];
-      return found && differences({ ...deps, ...found, isSkipped: deps.interventions.isSkipped }, options);
+      for (const { documents, models } of stores) {
+        const model = models.find(({ definition }) => definition.name === name);
+        if (model) return differencesOf(documents, model);
+      }
+      return undefined;
+
+      async function* differencesOf(documents: DocumentStore, { served }: OpenModel) {
+        const projection = await served.current();
+        yield* differences({ ...deps, documents, projection, isSkipped: deps.interventions.isSkipped }, options);
+      }
     },
     behind: async (end, newest) => (await Promise.all(stores.map((store) => behindIn(store, end, newest)))).flat(),
   };
@@ -112,27 +121,28 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
 
 async function openStore(
   sink: Sink,
-  named: readonly [string, { projection: Projection<never, never> }][],
+  named: readonly Omit<OpenModel, 'served'>[],
   deps: Omit<ReadModelsDeps, 'sinks'>,
 ): Promise<OpenStore> {
-  const projections = named.map(([, { projection }]) => projection);
-  const documents = await sink.open(projections);
-  const models = named.map(([model, { projection }]) => ({
-    model,
-    projection,
-    visibility: createVisibility(documents, projection),
-  }));
+  const documents = await sink.open([]);
+  const projections = named.map(({ definition }) => definition);
+  const builds = createBuildList({ engine: sink.engine, projections, documents });
+  await builds.read();
+  const fed = await builds.fed();
+  for (const projection of fed.projections) await documents.create(projection);
+  const models = named.map((each) => ({ ...each, served: createServed(documents, builds, each.definition) }));
   const onAdvance = () => {
-    for (const { visibility } of models) visibility.advanced();
+    for (const { served } of models) served.advanced();
   };
-  const projector = createProjector({ ...deps, engine: sink.engine, projections, documents, onAdvance });
-  return { documents, projector, models };
+  const projector = followBuilds({ ...deps, engine: sink.engine, documents, builds, fed, onAdvance });
+  return { engine: sink.engine, projections, documents, builds, projector, models };
 }
 
 async function behindIn({ documents, projector, models }: OpenStore, end: Hlc, newest: SeenCommits): Promise<string[]> {
-  const isThere = async ({ projection, visibility }: OpenModel) => {
-    if (!(await visibility.wait(newest, 0))) return false;
-    await documents.refresh?.(physicalName(projection));
+  const isThere = async ({ served }: OpenModel) => {
+    const build = await served.current();
+    if (!(await served.gateOf(build).wait(newest, 0))) return false;
+    await documents.refresh?.(physicalName(build));
     return true;
   };
   try {
@@ -140,11 +150,11 @@ async function behindIn({ documents, projector, models }: OpenStore, end: Hlc, n
     const { sweptTo } = await projector.sweepState();
     const isSwept =
       sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await projector.status()).every(hasNoLag));
-    if (!isSwept) return models.map(({ projection }) => projection.name);
+    if (!isSwept) return models.map(({ definition }) => definition.name);
     const there = await Promise.all(models.map((model) => isThere(model).catch(() => false)));
-    return models.flatMap(({ projection }, index) => (there[index] ? [] : [projection.name]));
+    return models.flatMap(({ definition }, index) => (there[index] ? [] : [definition.name]));
   } catch {
-    return models.map(({ projection }) => projection.name);
+    return models.map(({ definition }) => definition.name);
   }
 }
 

@@ -1,4 +1,6 @@
 // The parts that all profiles share: command path, identity, read models and projectors.
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
@@ -6,13 +8,17 @@ import { createCurrentStaff } from '../../commands/identity/current-staff.js';
 import { createOperations } from '../../commands/ops/operations.js';
 import { createForgetting } from '../../commands/personal/forgetting.js';
 import { createOpenings } from '../../commands/personal/openings.js';
-import { createOwnStreams } from '../../commands/personal/own-streams.js';
+import { createOwnStreams, type OrdersOfCustomer } from '../../commands/personal/own-streams.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
+import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
+import { createThrottle } from '../../projections/rebuild/throttle.js';
+import { readModelOf } from '../../projections/served.js';
 import { createStockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
@@ -27,6 +33,8 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
+import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
 import { createDecisions, createQuarantine } from './operators.js';
@@ -101,10 +109,16 @@ export const shopParts = {
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
 
-  ownStreams: ({ eventStore: store, runner: states, queries: { orders } }) =>
+  agenda: ({ queries: { agenda } }) =>
+    lazy((): Agenda => ({ due: async (before, limit) => (await agenda.current()).due(before, limit) })),
+
+  ordersOfCustomer: ({ queries: { orders } }) =>
+    lazy((): OrdersOfCustomer => ({ list: async (request) => (await orders.current()).list(request) })),
+
+  ownStreams: ({ eventStore: store, runner: states, ordersOfCustomer: orders }) =>
     lazy(() => createOwnStreams({ store, states, orders })),
 
-  forgetting: ({ runner, holders, ownStreams: own, queries: { orders }, checkout, settlement, clock, log }) =>
+  forgetting: ({ runner, holders, ownStreams: own, ordersOfCustomer: orders, checkout, settlement, clock, log }) =>
     lazy(() => {
       const onUnfinished = (customerId: string, step: string, error: unknown) =>
         log.warn({ customerId, step, err: error }, 'a customer is not completely forgotten yet; it will be retried');
@@ -139,7 +153,7 @@ export const shopParts = {
     paymentService: { providers, methods },
     holders,
     ownStreams: own,
-    queries: { orders },
+    ordersOfCustomer: orders,
     log,
   }) =>
     lazy(() => (fence) => {
@@ -167,6 +181,42 @@ export const shopParts = {
         clock,
       });
     }),
+
+  queries: ({ readModels: { served }, queriesOf }) =>
+    lazy(() => ({
+      orders: readModelOf(served.orders, queriesOf.orders),
+      workLists: readModelOf(served.orders, queriesOf.workLists),
+      stock: readModelOf(served.stock, queriesOf.stock),
+      currentCarts: readModelOf(served.currentCarts, queriesOf.currentCarts),
+      agenda: readModelOf(served.agenda, queriesOf.agenda),
+      catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
+      productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
+      productPage: readModelOf(served.productPage, queriesOf.productPage),
+    })),
+
+  rebuilds: ({
+    readModels: { stores },
+    eventStore: store,
+    codec,
+    decisions: interventions,
+    config: { dataDir },
+    clock,
+    log,
+  }) =>
+    lazy(() =>
+      createRebuilds({
+        stores,
+        store,
+        decode: codec.decode,
+        interventions,
+        spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
+        runner: runnerOfThisProcess(),
+        hasEnded,
+        clock,
+        log,
+        rest: createThrottle(delay),
+      }),
+    ),
 
   decisions: ({ runner }) => lazy(() => createDecisions(runner)),
 

@@ -34,7 +34,7 @@ describeWith('s3', 'Objects in S3', (engines) => {
   const bucket = freshName('objects').replaceAll('_', '-');
 
   before(async () => {
-    client = createS3Client({ region: 'us-east-1', endpoint: engines.aws() });
+    client = createS3Client({ region: 'eu-west-1', endpoint: engines.aws() });
     await Promise.all([ensureBucket(client, bucket), ensureBucket(client, bucket)]);
     await ensureBucket(client, bucket);
   });

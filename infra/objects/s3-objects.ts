@@ -1,6 +1,7 @@
 // Objects in an S3 bucket, for the profile `aws`. They are written by conditional puts. The bucket has Object Lock with a default
 // retention, so that nobody can delete or replace a version before its time.
 import {
+  type BucketLocationConstraint,
   CreateBucketCommand,
   type CreateBucketCommandInput,
   DeleteObjectsCommand,
@@ -22,6 +23,9 @@ import { checkedName, type ObjectPlace } from './place.js';
 const S3_TIMEOUT_MS = 30_000;
 const S3_BUDGET_MS = 60_000;
 
+/** The region that a new bucket is in if none is named. S3 refuses to hear its name. */
+const US_EAST = 'us-east-1';
+
 /** Days for which an object of a local engine cannot be deleted by accident. In AWS the stack sets its own period. */
 const LOCAL_RETENTION_DAYS = 1;
 
@@ -31,7 +35,7 @@ export const OBJECTS_ACTIONS = ['s3:GetObject', 's3:ListBucket', 's3:PutObject']
 /** What the bucket must have. @public */
 export const OBJECTS_BUCKET = { ObjectLockEnabledForBucket: true } satisfies Partial<CreateBucketCommandInput>;
 
-/** The bucket is in the path, because a local engine has no host name for each bucket. */
+/** The bucket of a local engine is in the path, because it has no host name for each bucket. */
 export function createS3Client(options: AwsOptions): S3Client {
   return new S3Client({ ...clientConfig(options, S3_TIMEOUT_MS), forcePathStyle: options.endpoint !== undefined });
 }
@@ -129,7 +133,15 @@ export async function ensureBucket(client: S3Client, Bucket: string): Promise<vo
     ),
   );
   if (isThere) return;
-  await retrySetUp(() => client.send(new CreateBucketCommand({ Bucket, ...OBJECTS_BUCKET })).catch(unlessThere));
+  const region = await client.config.region();
+  const creation = new CreateBucketCommand({
+    Bucket,
+    ...OBJECTS_BUCKET,
+    ...(region !== US_EAST && {
+      CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint },
+    }),
+  });
+  await retrySetUp(() => client.send(creation).catch(unlessThere));
   const Rule = { DefaultRetention: { Mode: 'GOVERNANCE', Days: LOCAL_RETENTION_DAYS } } as const;
   const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule } as const;
   await retrySetUp(() => client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration })));

@@ -12,6 +12,7 @@ import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type {
   DocumentId,
@@ -49,6 +50,9 @@ const KEYS_PER_PAGE = 1_000;
 /** Entry of the positions that holds the progress of the sweep. No stream id is empty. */
 const SWEEP_ID = '';
 
+/** Entry of the positions that holds the builds. Stream ids contain a `#`. */
+const BUILDS_ID = 'builds';
+
 /** A document as the collection holds it. Queries find its fields below `document`. */
 export interface MongoDocument {
   _id: string;
@@ -68,10 +72,7 @@ export function createMongoSink(db: Db): Sink {
   return {
     engine: ENGINE,
     async open(projections) {
-      for (const projection of projections) {
-        const documents = db.collection<MongoDocument>(physicalName(projection), options);
-        await away(() => createIndexes(documents, projection));
-      }
+      for (const projection of projections) await create(db, options, projection);
       await away(() => db.collection(POSITIONS).createIndex({ held: 1 }, { sparse: true }));
       return createStore(db, options);
     },
@@ -82,6 +83,7 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
   const documentsOf = (table: string) => db.collection<MongoDocument>(table, options);
   const positions = db.collection<Position>(POSITIONS, options);
   const sweep = db.collection<{ _id: string; sweep: SweepState }>(POSITIONS, options);
+  const builds = db.collection<{ _id: string; builds: BuildsState; revision: number }>(POSITIONS, options);
 
   async function loadTable(table: string, ids: readonly DocumentId[]): Promise<StoredDocument[]> {
     const keys = ids.map(({ key }) => key);
@@ -185,6 +187,28 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
       await away(() => sweep.updateOne({ _id: SWEEP_ID }, { $set: { sweep: state } }, { upsert: true }));
     },
 
+    async builds() {
+      const found = await away(() => builds.findOne({ _id: BUILDS_ID }));
+      return found ? { state: found.builds, revision: found.revision } : undefined;
+    },
+    async setBuilds(state, revision = 0) {
+      const filter = { _id: BUILDS_ID, revision: revision as number };
+      const replacement = { builds: state, revision: (revision as number) + 1 };
+      try {
+        await away(() => builds.replaceOne(filter, replacement, { upsert: true }));
+        return true;
+      } catch (error) {
+        if ((error as { cause?: { code?: number } }).cause?.code !== DUPLICATE_KEY) throw error;
+        return false;
+      }
+    },
+
+    create: (projection) => create(db, options, projection),
+    async drop(table) {
+      await away(() => db.dropCollection(table, { timeoutMS: OPERATION_TIMEOUT_MS }));
+    },
+    count: (table) => away(() => documentsOf(table).countDocuments()),
+
     /** The process and the election of the primary, as far as the server tells them. */
     async lineage() {
       const { topologyVersion, electionId, setName, me } = await away(() => db.command({ hello: 1 }));
@@ -195,6 +219,11 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
       db.client.on('topologyDescriptionChanged', listener);
     },
   };
+}
+
+function create(db: Db, options: CollectionOptions, projection: Projection<never, never>): Promise<void> {
+  const documents = db.collection<MongoDocument>(physicalName(projection), options);
+  return away(() => createIndexes(documents, projection));
 }
 
 /** Texts and objects of numbers are not indexed: the search store serves those queries. */

@@ -2,6 +2,7 @@
 import { type Client, errors } from '@opensearch-project/opensearch';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type {
   DocumentStore,
@@ -40,6 +41,9 @@ const POSITIONS = 'positions_v1';
 
 /** Entry of the positions that holds the progress of the sweep. Stream ids contain a `#`. */
 const SWEEP_ID = 'sweep';
+
+/** Entry of the positions that holds the builds. */
+const BUILDS_ID = 'builds';
 
 /** A document as the index holds it. Queries find its fields below `document`. */
 export interface OpenSearchDocument {
@@ -169,6 +173,25 @@ function createStore(client: Client, prefix: string): DocumentStore {
     },
     async setSweepState(sweep) {
       await away(() => client.index({ index: positionsIndex, id: SWEEP_ID, body: { sweep } }, REQUEST));
+    },
+
+    async builds() {
+      const [hit] = await getAll<{ builds: BuildsState }>(client, [{ _index: positionsIndex, _id: BUILDS_ID }]);
+      return hit && { state: hit._source.builds, revision: revisionOf(hit) };
+    },
+    async setBuilds(builds, revision) {
+      const [result] = await bulk(client, [bulkOperation(positionsIndex, BUILDS_ID, revision, { builds })]);
+      return result !== undefined && outcomeOf(result).saved;
+    },
+
+    create: (projection) => createIndex(client, prefix + physicalName(projection), documentsMapping(projection)),
+    async drop(table) {
+      await away(() => client.indices.delete({ index: prefix + table, ignore_unavailable: true }, REQUEST));
+    },
+    async count(table) {
+      const index = prefix + table;
+      await away(() => client.indices.refresh({ index }, REQUEST));
+      return (await away(() => client.count({ index }, REQUEST))).body.count;
     },
 
     /** Writes are on disk before they are acknowledged, so a restart loses none. Another cluster has another id. */

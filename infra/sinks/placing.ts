@@ -1,7 +1,7 @@
-// Writes positions in stores that compare a revision only. A position may not fall back, so a changed one is read again.
+// Writes positions in stores that compare a revision only. A position that has changed meanwhile is read again and merged.
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { mayReplace, type StreamPosition } from '../../projections/runtime/sink.js';
+import { isSamePosition, merged, type StreamPosition } from '../../projections/runtime/sink.js';
 
 /** How often a position is read again that another writer has changed. In each round some writer succeeds. */
 const MAX_POSITION_ROUNDS = 50;
@@ -36,12 +36,14 @@ export async function placeAll(
     }
     const places = loaded ?? (await read(open.map(([stream]) => stream)));
     loaded = undefined;
-    const due = open.filter(([stream, position]) => mayReplace(places.get(stream)?.position, position));
+    const due = open.flatMap(([stream, next]) => {
+      const { position: stored, revision } = places.get(stream) ?? {};
+      const position = merged(stored, next);
+      return isSamePosition(stored, position) ? [] : [{ stream, next, position, revision }];
+    });
     if (due.length === 0) return;
-    const written = await write(
-      due.map(([stream, position]) => ({ stream, position, revision: places.get(stream)?.revision })),
-    );
-    open = due.filter((_, index) => !written[index]);
+    const written = await write(due);
+    open = due.flatMap(({ stream, next }, index) => (written[index] ? [] : [[stream, next]]));
   }
 }
 

@@ -1,24 +1,31 @@
 // Read models in Postgres: a table of jsonb documents for each version of a projection, and one of positions for all of them.
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { valueAt } from '../../domain/kernel/collections.js';
 import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import {
+  type BulkLoad,
+  DocumentRefused,
   type DocumentStore,
   type DocumentWrite,
   type Loaded,
-  rankOf,
+  type NewDocument,
   type Sink,
   type StoredDocument,
   type StreamPosition,
   type SweepState,
   type WriteOutcome,
 } from '../../projections/runtime/sink.js';
-import { createTableOnce, ENGINE, isTransient, onlyRow, RELAXED } from '../postgres.js';
+import { createTableOnce, ENGINE, inTransaction, isTransient, onlyRow, RELAXED, settingUp } from '../postgres.js';
 import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
+import { type PlacingDeps, placeAll, placesOf } from './placing.js';
 import { orUnavailable } from './unavailable.js';
 
 /** A statement without an answer is abandoned after this time, and its connection is closed. */
@@ -29,11 +36,17 @@ const REFUSAL_SQLSTATE = /^(22|54)...$/;
 
 const KEYS_PER_PAGE = 1_000;
 
+const UNIQUE_VIOLATION = '23505';
+
+/** Characters that one message of COPY sends. */
+const COPY_CHARS = 64 * 1024;
+
 /** The positions of all projections in the schema. */
 const POSITIONS = 'positions_v1';
 
-/** Row of the positions that holds the progress of the sweep. No stream id is empty. */
+/** Rows of the positions that hold the progress of the sweep, and the builds. Stream ids contain a `#`. */
 const SWEEP_ROW = '';
+const BUILDS_ROW = 'builds';
 
 /**
  * Documents and positions need not wait for the disk. They are written in one transaction, and the disk receives transactions in
@@ -44,16 +57,15 @@ export function createPostgresSink(pool: Pool): Sink {
     engine: ENGINE,
     async open(projections) {
       await createTableOnce(pool, POSITIONS, POSITIONS_SQL, 'read models');
-      for (const projection of projections) {
-        await createTableOnce(pool, tableName(projection), tableSql(projection), 'read models');
-      }
-      return createStore(pool);
+      const store = createStore(pool);
+      for (const projection of projections) await store.create(projection);
+      return store;
     },
   };
 }
 
 /** Columns: key, document (null: a tombstone), positions, revision. */
-export function tableName(projection: Pick<Projection, 'name' | 'version'>): string {
+export function tableName(projection: Pick<Projection, 'name' | 'version' | 'build'>): string {
   return physical(physicalName(projection));
 }
 
@@ -100,15 +112,42 @@ function createStore(pool: Pool): DocumentStore {
     const values: unknown[] = [];
     const parts = tables.map(([table, batch], index) => saveSql(physical(table), index, batch, values));
     if (positions.size > 0) parts.push(positionsSql(tables.length, writes.length, positions, values));
-    const keys = tables.map((_, index) => `select ${index} as place, key from written_${index}`);
-    const answer = keys.length > 0 ? keys.join(' union all ') : `select 0 as place, ''::text as key where false`;
-    const text = `with ${[RELAXED, ...parts].join(',\n')}\n${answer}`;
+    const answers = tables.map((_, index) => `select ${index} as place, key from written_${index}`);
+    if (positions.size > 0) answers.push('select -1 as place, stream as key from positioned');
+    const text = `with ${[RELAXED, ...parts].join(',\n')}\n${answers.join(' union all ')}`;
     const { rows } = await query<{ place: number; key: string }>(text, values, statementName(text));
-    const saved = new Set(rows.map(({ place, key }) => `${tables[place]![0]} ${key}`));
-    return writes.map(({ table, key }) =>
-      saved.has(`${table} ${key}`) ? { saved: true } : { saved: false, stale: true },
+    const saved = new Set(rows.map(({ place, key }) => `${tables[place]?.[0] ?? ''} ${key}`));
+    const outcomes = writes.map(
+      ({ table, key }): WriteOutcome =>
+        saved.has(`${table} ${key}`) ? { saved: true } : { saved: false, stale: true },
     );
+    if (outcomes.every((outcome) => outcome.saved)) {
+      await placeAll(placing, new Map([...positions].filter(([stream]) => !saved.has(` ${stream}`))));
+    }
+    return outcomes;
   }
+
+  const placing: PlacingDeps = {
+    engine: ENGINE,
+    async read(streams) {
+      const { rows } = await query<PositionRow & { stream: StreamId; revision: string }>(
+        `select stream, commit_no as "commitNo", of, held, xmin::text as revision from ${POSITIONS} where stream = any($1)`,
+        [streams],
+        'positions',
+      );
+      const found = rows.map(
+        ({ stream, revision, ...row }) => [stream, { position: positionIn(row), revision }] as const,
+      );
+      return placesOf(streams, new Map(found));
+    },
+    async write(entries) {
+      const columns = positionColumns(new Map(entries.map(({ stream, position }) => [stream, position])));
+      const revisions = entries.map(({ revision }) => revision ?? null);
+      const { rows } = await query<{ stream: string }>(PLACE_SQL, [...columns, revisions], 'place-positions');
+      const written = new Set(rows.map(({ stream }) => stream));
+      return entries.map(({ stream }) => written.has(stream));
+    },
+  };
 
   return {
     /** One statement, and so one state of the store. */
@@ -129,7 +168,7 @@ function createStore(pool: Pool): DocumentStore {
       const { rows } = await query<LoadedRow>(parts.join(' union all '), values);
       const loaded: Loaded = { documents: [], positions: new Map() };
       for (const { place, key, document, positions, number, of } of rows) {
-        if (place < 0) loaded.positions.set(key as StreamId, positionOf({ commitNo: number, of: of!, held: document }));
+        if (place < 0) loaded.positions.set(key as StreamId, positionIn({ commitNo: number, of: of!, held: document }));
         else loaded.documents.push({ table: tables[place]![0], key, document, positions, revision: number });
       }
       return loaded;
@@ -147,10 +186,10 @@ function createStore(pool: Pool): DocumentStore {
 
     async held() {
       const { rows } = await query<PositionRow & { stream: StreamId }>(
-        `select stream, commit_no as "commitNo", of, held from ${POSITIONS} where held is not null and stream <> '' order by stream`,
+        `select stream, commit_no as "commitNo", of, held from ${POSITIONS} where held is not null and stream like '%#%' order by stream`,
         [],
       );
-      return new Map(rows.map(({ stream, ...row }) => [stream, positionOf(row)]));
+      return new Map(rows.map(({ stream, ...row }) => [stream, positionIn(row)]));
     },
 
     async *keys(table) {
@@ -180,6 +219,39 @@ function createStore(pool: Pool): DocumentStore {
       );
     },
 
+    async builds() {
+      const { rows } = await query<{ revision: number; state: BuildsState }>(
+        `select commit_no as revision, held as state from ${POSITIONS} where stream = $1`,
+        [BUILDS_ROW],
+        'builds',
+      );
+      return rows[0];
+    },
+
+    async setBuilds(state, revision) {
+      const { rowCount } = await query(
+        `insert into ${POSITIONS} as mine (stream, commit_no, of, held) select $1, $2::bigint, '', $3 where $2 = 1 or exists (
+           select from ${POSITIONS} where stream = $1)
+         on conflict (stream) do update set commit_no = excluded.commit_no, held = excluded.held
+           where mine.commit_no = excluded.commit_no - 1`,
+        [BUILDS_ROW, ((revision as number | undefined) ?? 0) + 1, JSON.stringify(state)],
+      );
+      return rowCount === 1;
+    },
+
+    create: (projection) => createTableOnce(pool, tableName(projection), tableSql(projection), 'read models'),
+
+    async drop(table) {
+      await settingUp(pool, async (client) => void (await client.query(`drop table if exists ${physical(table)}`)));
+    },
+
+    async count(table) {
+      const counted = await query<{ count: number }>(`select count(*) as count from ${physical(table)}`, []);
+      return onlyRow(counted).count;
+    },
+
+    bulk: createBulkLoad(pool),
+
     /** The start time changes with each restart, and no two servers share it. A promoted replica has a new timeline. */
     async lineage() {
       const answer = await query<{ lineage: string }>(
@@ -194,6 +266,87 @@ function createStore(pool: Pool): DocumentStore {
       pool.on('error', listener);
     },
   };
+}
+
+/**
+ * COPY into a table that has only its key. The other indexes are made when it is full, which takes half the time, and statistics
+ * are collected before a query needs them.
+ */
+function createBulkLoad(pool: Pool): BulkLoad {
+  const away = <T>(work: () => Promise<T>) => orUnavailable(ENGINE, isTransient, work);
+
+  async function copy(table: string, documents: readonly NewDocument[]): Promise<void> {
+    await inTransaction(pool, async (client) => {
+      await client.query('set local synchronous_commit = off');
+      const into = client.query(copyFrom(`copy ${table} (key, document, positions, revision) from stdin`));
+      await pipeline(Readable.from(copyRows(documents)), into);
+    });
+  }
+
+  /** Those that are there are the same. */
+  async function insertMissing(table: string, documents: readonly NewDocument[]): Promise<void> {
+    await pool.query(
+      `insert into ${table} (key, document, positions, revision)
+       select key, document, positions, 1 from unnest($1::text[], $2::jsonb[], $3::jsonb[]) as new (key, document, positions)
+       on conflict do nothing`,
+      [
+        documents.map(({ key }) => key),
+        documents.map(({ document }) => document && JSON.stringify(document)),
+        documents.map(({ positions }) => JSON.stringify(positions)),
+      ],
+    );
+  }
+
+  async function insert(table: string, documents: readonly NewDocument[]): Promise<void> {
+    try {
+      await away(() => copy(table, documents));
+    } catch (error) {
+      if ((error as { code?: string }).code === UNIQUE_VIOLATION) return away(() => insertMissing(table, documents));
+      if (!isRefusal(error)) throw error;
+      const [first] = documents;
+      if (first && documents.length === 1) throw new DocumentRefused(first.key, error.message);
+      const middle = Math.ceil(documents.length / 2);
+      await insert(table, documents.slice(0, middle));
+      await insert(table, documents.slice(middle));
+    }
+  }
+
+  return {
+    create: (projection) =>
+      createTableOnce(pool, tableName(projection), columnsSql(tableName(projection)), 'read models'),
+    insert: (table, documents) => insert(physical(table), documents),
+    async complete(projection) {
+      const table = tableName(projection);
+      await settingUp(pool, async (client) => {
+        const { rows } = await client.query<{ count: number }>(
+          'select count(*) as count from pg_index where indrelid = to_regclass($1)',
+          [table],
+        );
+        // All indexes are made in one transaction, so that one index is the key, and more are all.
+        if (onlyRow({ rows }).count === 1) await client.query(indexesSql(table, projection) || 'select');
+        await client.query(`analyze ${table}`);
+      });
+    },
+  };
+}
+
+/** The text format of COPY: tabs between columns, `\N` for null, and a backslash before what would end a value. */
+function* copyRows(documents: readonly NewDocument[]): Iterable<string> {
+  let rows = '';
+  for (const { key, document, positions } of documents) {
+    const json = document === null ? '\\N' : copyText(JSON.stringify(document));
+    rows += `${copyText(key)}\t${json}\t${copyText(JSON.stringify(positions))}\t1\n`;
+    if (rows.length < COPY_CHARS) continue;
+    yield rows;
+    rows = '';
+  }
+  yield rows;
+}
+
+const COPY_ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+function copyText(text: string): string {
+  return text.replace(/[\\\t\n\r]/g, (character) => COPY_ESCAPES[character] ?? character);
 }
 
 interface PositionRow {
@@ -212,7 +365,7 @@ interface LoadedRow {
   of: string | null;
 }
 
-function positionOf({ commitNo, of, held }: PositionRow): StreamPosition {
+function positionIn({ commitNo, of, held }: PositionRow): StreamPosition {
   return { of: of.split(' '), commitNo, ...(held !== null && { held: held as NonNullable<StreamPosition['held']> }) };
 }
 
@@ -237,35 +390,56 @@ function saveSql(table: string, index: number, batch: readonly DocumentWrite[], 
     returning key)`;
 }
 
-/** Writes positions only if all documents of the statement are written. */
+/**
+ * Writes positions only if all documents of the statement are written. Only the usual case is handled here: nothing is held back,
+ * and the stored position is a lower one of the same projections. The others are merged one by one (`placeAll`).
+ */
 function positionsSql(
   tables: number,
   writes: number,
   positions: ReadonlyMap<StreamId, StreamPosition>,
   values: unknown[],
 ): string {
-  const entries = [...positions.values()];
-  const first = values.push(
-    [...positions.keys()],
-    entries.map(({ commitNo }) => commitNo),
-    entries.map(rankOf),
-    entries.map(({ of }) => of.join(' ')),
-    entries.map(({ held }) => (held ? JSON.stringify(held) : null)),
-    writes,
-  );
+  const first = values.push(...positionColumns(positions), writes);
   const counts = Array.from({ length: tables }, (_, index) => `(select count(*) from written_${index})`);
-  const [stream, commitNo, rank, of, held] = [first - 5, first - 4, first - 3, first - 2, first - 1];
+  const [stream, commitNo, of, held] = [first - 4, first - 3, first - 2, first - 1];
   return `positioned as (
-    insert into ${POSITIONS} as mine (stream, commit_no, rank, of, held)
-    select stream, commit_no, rank, of, held
-    from unnest($${stream}::text[], $${commitNo}::bigint[], $${rank}::bigint[], $${of}::text[], $${held}::jsonb[])
-      as new (stream, commit_no, rank, of, held), relaxed
+    insert into ${POSITIONS} as mine (stream, commit_no, of, held)
+    select stream, commit_no, of, held
+    from unnest($${stream}::text[], $${commitNo}::bigint[], $${of}::text[], $${held}::jsonb[])
+      as new (stream, commit_no, of, held), relaxed
     where ${['0', ...counts].join(' + ')} = $${first}::bigint
     order by stream collate "C"
-    on conflict (stream) do update
-      set commit_no = excluded.commit_no, rank = excluded.rank, of = excluded.of, held = excluded.held
-      where (excluded.commit_no, excluded.rank) >= (mine.commit_no, mine.rank) or excluded.of <> mine.of)`;
+    on conflict (stream) do update set commit_no = excluded.commit_no
+      where excluded.commit_no > mine.commit_no and excluded.of = mine.of and mine.held is null and excluded.held is null
+    returning stream)`;
 }
+
+function positionColumns(positions: ReadonlyMap<StreamId, StreamPosition>): unknown[] {
+  const entries = [...positions.values()];
+  return [
+    [...positions.keys()],
+    entries.map(({ commitNo }) => commitNo),
+    entries.map(({ of }) => of.join(' ')),
+    entries.map(({ held }) => (held ? JSON.stringify(held) : null)),
+  ];
+}
+
+/** Compare-and-set by the transaction that has written the row. */
+const PLACE_SQL = `
+  with ${RELAXED}, new as materialized (
+    select new.* from unnest($1::text[], $2::bigint[], $3::text[], $4::jsonb[], $5::text[])
+      as new (stream, commit_no, of, held, revision), relaxed
+  ), updated as (
+    update ${POSITIONS} as mine set commit_no = new.commit_no, of = new.of, held = new.held
+    from new where mine.stream = new.stream and mine.xmin::text = new.revision
+    returning mine.stream
+  ), inserted as (
+    insert into ${POSITIONS} (stream, commit_no, of, held)
+    select stream, commit_no, of, held from new where revision is null order by stream collate "C"
+    on conflict do nothing returning stream
+  )
+  select stream from updated union all select stream from inserted`;
 
 /** The texts differ by the tables of a batch. Those that repeat are prepared once per connection. */
 function statementName(text: string): string {
@@ -278,17 +452,19 @@ const POSITIONS_SQL = `
   create table ${POSITIONS} (
     stream    text collate "C" primary key,
     commit_no bigint not null,
-    -- Orders positions of one commit.
-    rank      bigint not null default 0,
     -- The projections for which the position holds, separated by blanks.
     of        text not null,
-    -- Projections that have applied less, by name. In the row of the sweep: its progress.
+    -- Projections that have applied less, by name. In the rows of the sweep and of the builds: their state.
     held      jsonb
   );
   create index on ${POSITIONS} (stream) where held is not null;`;
 
 function tableSql(projection: Projection<never, never>): string {
   const table = tableName(projection);
+  return `${columnsSql(table)}\n${indexesSql(table, projection)}`;
+}
+
+function columnsSql(table: string): string {
   return `
     create table ${table} (
       key       text collate "C" primary key,
@@ -298,8 +474,7 @@ function tableSql(projection: Projection<never, never>): string {
       positions jsonb not null,
       -- Number of writes, for compare-and-set.
       revision  bigint not null
-    );
-    ${indexesSql(table, projection)}`;
+    );`;
 }
 
 /** Declared combinations, without fields that a sorted index cannot hold; all other fields separately. */

@@ -3,18 +3,21 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Cluster, type Redis, type RedisOptions } from 'ioredis';
+import { pairs } from '../../domain/kernel/collections.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import {
-  type DocumentId,
-  type DocumentStore,
-  type Loaded,
-  rankOf,
-  type Sink,
-  type StoredDocument,
-  type StreamPosition,
-  type SweepState,
+import type { BuildsState } from '../../projections/runtime/builds.js';
+import type {
+  DocumentId,
+  DocumentStore,
+  Loaded,
+  Sink,
+  StoredDocument,
+  StreamPosition,
+  SweepState,
 } from '../../projections/runtime/sink.js';
+import { groupBy } from './group-by.js';
+import { type Places, type PlacingDeps, placeAll, placesOf, positionsIn } from './placing.js';
 import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'Redis';
@@ -35,6 +38,10 @@ const POSITION_HASHES = 256;
 
 const HELD = 'positions_v1:held';
 export const SWEEP = 'positions_v1:sweep';
+const BUILDS = 'positions_v1:builds';
+
+/** Keys that one round of a scan examines. */
+const KEYS_PER_ROUND = 1_000;
 
 /** Positions that one script call writes. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
@@ -48,18 +55,21 @@ const SAVE = `
   redis.call('HSET', KEYS[1], 'document', ARGV[2], 'positions', ARGV[3], 'revision', ARGV[4])
   return 1`;
 
-/** A position is `<commit> <rank> <projections> <held>`. It is not written over a higher one of the same projections. */
-const POSITION = `
-  for i = 1, #ARGV, 2 do
-    local stored = redis.call('HGET', KEYS[1], ARGV[i])
-    local commit, rank, of = string.match(stored or '', '^(%d+) (%S+) (%S+)')
-    local nextCommit, nextRank, nextOf = string.match(ARGV[i + 1], '^(%d+) (%S+) (%S+)')
-    local isHigher = commit and (tonumber(commit) > tonumber(nextCommit)
-      or tonumber(commit) == tonumber(nextCommit) and tonumber(rank) > tonumber(nextRank))
-    if of ~= nextOf or not isHigher then
-      redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-    end
-  end`;
+/** Compare-and-set of positions: each must have the loaded text, or '' if there was none. Answers 1 for each that is written. */
+const POSITIONS = `
+  local written = {}
+  for i = 1, #ARGV, 3 do
+    local isCurrent = (redis.call('HGET', KEYS[1], ARGV[i]) or '') == ARGV[i + 1]
+    if isCurrent then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
+    written[#written + 1] = isCurrent and 1 or 0
+  end
+  return written`;
+
+/** Compare-and-set of a text: it must be the loaded one, or '' if there was none. */
+const SWAP = `
+  if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+  redis.call('SET', KEYS[1], ARGV[2])
+  return 1`;
 
 type Client = Redis | Cluster;
 type Command = [name: string, ...args: (string | number)[]];
@@ -73,25 +83,53 @@ export function documentKey(table: string, key: string): string {
   return `${table}:${key}`;
 }
 
+interface Session {
+  /** The connection, which belongs to one server. */
+  connection: unknown;
+  /** The texts of the positions are their revisions. */
+  places: Places;
+}
+
 function createStore(redis: Client): DocumentStore {
   async function load(documents: readonly DocumentId[], streams: readonly StreamId[]): Promise<Loaded> {
     if (redis.status !== 'ready') await run(redis, [['ping']]);
-    const session = sessionOf(redis);
+    const connection = connectionOf(redis);
     const replies = await run(redis, [
       ...documents.map(
         ({ table, key }): Command => ['hmget', documentKey(table, key), 'document', 'positions', 'revision'],
       ),
       ...streams.map((stream): Command => ['hget', positionsKey(stream), stream]),
     ]);
-    const texts = replies.slice(documents.length) as (string | null)[];
+    const places = placesIn(streams, replies.slice(documents.length) as (string | null)[]);
+    const session: Session = { connection, places };
     return {
       documents: documents.flatMap(({ table, key }, index) =>
         storedDocument(table, key, replies[index] as (string | null)[]),
       ),
-      positions: new Map(
-        streams.flatMap((stream, index) => (texts[index] ? [[stream, positionIn(texts[index])] as const] : [])),
-      ),
+      positions: positionsIn(places),
       session,
+    };
+  }
+
+  /** Positions may be written only in the store that was read: another server may lack the documents. */
+  function placing(connection: unknown): PlacingDeps {
+    return {
+      engine: ENGINE,
+      async read(streams) {
+        expectConnection(redis, connection);
+        const texts = await run(
+          redis,
+          streams.map((stream): Command => ['hget', positionsKey(stream), stream]),
+        );
+        return placesIn(streams, texts as (string | null)[]);
+      },
+      async write(entries) {
+        expectConnection(redis, connection);
+        const { commands, streams } = positionCommands(entries);
+        const replies = (await run(redis, commands)).slice(-streams.length) as number[][];
+        const written = new Map(pairs(streams, replies).flatMap(([some, flags]) => pairs(some, flags)));
+        return entries.map(({ stream }) => written.get(stream) === 1);
+      },
     };
   }
 
@@ -99,19 +137,17 @@ function createStore(redis: Client): DocumentStore {
     load,
 
     async save(writes, positions, session) {
+      const { connection, places } = (session as Session | undefined) ?? { connection: undefined, places: new Map() };
       const saves = writes.map(({ table, key, document, positions: fed, revision }): Command => {
         const values = [String(revision ?? ''), JSON.stringify(document), JSON.stringify(fed), newRevision()];
         return ['eval', SAVE, 1, documentKey(table, key), ...values];
       });
-      expectSession(redis, session);
+      expectConnection(redis, connection);
       const replies = await run(redis, saves);
       const outcomes = replies.map((saved) =>
         saved === 1 ? ({ saved: true } as const) : ({ saved: false, stale: true } as const),
       );
-      if (positions.size === 0 || outcomes.some(({ saved }) => !saved)) return outcomes;
-      // Another server may lack the documents.
-      expectSession(redis, session);
-      await run(redis, positionCommands(positions));
+      if (outcomes.every(({ saved }) => saved)) await placeAll(placing(connection), positions, places);
       return outcomes;
     },
 
@@ -145,6 +181,34 @@ function createStore(redis: Client): DocumentStore {
       await run(redis, [['set', SWEEP, JSON.stringify(state)]]);
     },
 
+    async builds() {
+      const [text] = (await run(redis, [['get', BUILDS]])) as [string | null];
+      return text === null ? undefined : { state: JSON.parse(text) as BuildsState, revision: text };
+    },
+
+    async setBuilds(state, revision) {
+      const [written] = await run(redis, [['eval', SWAP, 1, BUILDS, String(revision ?? ''), JSON.stringify(state)]]);
+      return written === 1;
+    },
+
+    async create() {},
+
+    async drop(table) {
+      for await (const keys of keysOf(redis, table)) {
+        await run(
+          redis,
+          keys.map((key): Command => ['unlink', key]),
+        );
+      }
+    },
+
+    /** A scan may return a key twice. */
+    async count(table) {
+      const found = new Set<string>();
+      for await (const keys of keysOf(redis, table)) for (const key of keys) found.add(key);
+      return found.size;
+    },
+
     /** A promoted replica has a new replication id, and each start of a server a new run id. */
     async lineage() {
       const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
@@ -158,28 +222,43 @@ function createStore(redis: Client): DocumentStore {
   };
 }
 
-function positionCommands(positions: ReadonlyMap<StreamId, StreamPosition>): Command[] {
-  const hashes = new Map<string, string[]>();
-  for (const [stream, position] of positions) {
-    const { commitNo, of, held } = position;
-    const key = positionsKey(stream);
-    const text = `${commitNo} ${rankOf(position)} ${of.join(',')} ${held ? JSON.stringify(held) : ''}`;
-    hashes.set(key, [...(hashes.get(key) ?? []), stream, text]);
-  }
-  const commands = [...hashes].flatMap(([key, pairs]) => {
-    const calls: Command[] = [];
-    for (let from = 0; from < pairs.length; from += 2 * POSITIONS_PER_CALL) {
-      calls.push(['eval', POSITION, 1, key, ...pairs.slice(from, from + 2 * POSITIONS_PER_CALL)]);
+type PositionWrite = Parameters<PlacingDeps['write']>[0][number];
+
+/** The calls of the script with the streams of each, after the calls that list the streams with a `held`. */
+function positionCommands(entries: readonly PositionWrite[]): { commands: Command[]; streams: StreamId[][] } {
+  const held = entries.flatMap(({ stream, position }) => (position.held ? [stream] : []));
+  const streams: StreamId[][] = [];
+  const calls: Command[] = [];
+  for (const [key, mine] of groupBy(entries, ({ stream }) => positionsKey(stream))) {
+    for (let from = 0; from < mine.length; from += POSITIONS_PER_CALL) {
+      const some = mine.slice(from, from + POSITIONS_PER_CALL);
+      const texts = some.flatMap(({ stream, position, revision }) => [
+        stream,
+        String(revision ?? ''),
+        textOf(position),
+      ]);
+      calls.push(['eval', POSITIONS, 1, key, ...texts]);
+      streams.push(some.map(({ stream }) => stream));
     }
-    return calls;
-  });
-  const held = [...positions].flatMap(([stream, position]) => (position.held ? [stream] : []));
-  return held.length > 0 ? [['sadd', HELD, ...held], ...commands] : commands;
+  }
+  return { commands: held.length > 0 ? [['sadd', HELD, ...held], ...calls] : calls, streams };
+}
+
+/** `<commit> 0 <projections> <held>`. Earlier programs have other numbers than the 0. */
+function textOf({ commitNo, of, held }: StreamPosition): string {
+  return `${commitNo} 0 ${of.join(',')} ${held ? JSON.stringify(held) : ''}`;
 }
 
 export function positionsKey(stream: StreamId): string {
   const place = createHash('sha1').update(stream).digest()[0]! % POSITION_HASHES;
   return `positions_v1:${place}`;
+}
+
+function placesIn(streams: readonly StreamId[], texts: readonly (string | null)[]): Places {
+  const found = pairs(streams, texts).flatMap(([stream, text]) =>
+    text ? [[stream, { position: positionIn(text), revision: text }] as const] : [],
+  );
+  return placesOf(streams, new Map(found));
 }
 
 function positionIn(text: string): StreamPosition {
@@ -206,7 +285,7 @@ function storedDocument(
 }
 
 /** The connection, which belongs to one server. A cluster has several: there the sweep notices a failover. */
-function sessionOf(redis: Client): unknown {
+function connectionOf(redis: Client): unknown {
   return redis instanceof Cluster ? undefined : (redis as unknown as { stream: unknown }).stream;
 }
 
@@ -214,11 +293,30 @@ function sessionOf(redis: Client): unknown {
  * A command that is sent after this, in the same turn of the event loop, reaches the server that was read, or fails. The client
  * would keep it for the next server if the connection were not ready and writable.
  */
-function expectSession(redis: Client, session: unknown): void {
-  if (session === undefined) return;
-  const isSame = sessionOf(redis) === session && redis.status === 'ready';
-  if (isSame && (session as Socket).writable) return;
+function expectConnection(redis: Client, connection: unknown): void {
+  if (connection === undefined) return;
+  const isSame = connectionOf(redis) === connection && redis.status === 'ready';
+  if (isSame && (connection as Socket).writable) return;
   throw new Unavailable(ENGINE, 'the connection was lost in the middle of a batch');
+}
+
+/** The keys of a table, some at a time. The client adds its prefix to keys, but neither to patterns nor to the results of a scan. */
+async function* keysOf(redis: Client, table: string): AsyncIterable<string[]> {
+  const prefix = redis.options.keyPrefix ?? '';
+  const pattern = `${`${prefix}${table}:`.replace(/[*?[\]\\]/g, '\\$&')}*`;
+  for (const server of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+    let cursor = '0';
+    do {
+      const scanned = server.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_PER_ROUND);
+      const [next, keys] = await orUnavailable(
+        ENGINE,
+        () => true,
+        () => scanned,
+      );
+      if (keys.length > 0) yield keys.map((key) => key.slice(prefix.length));
+      cursor = next;
+    } while (cursor !== '0');
+  }
 }
 
 async function info(node: Redis): Promise<string> {

@@ -26,10 +26,16 @@ export interface Claimant {
   elsewhere: string;
 }
 
-/** Marks the stores that are empty. Returns the log's mark. Throws `StoreRefused` before any mark is left. */
-export async function claim(stores: Stores, claimant: Claimant): Promise<Mark> {
+/**
+ * Marks the stores that are empty. Returns the log's mark. Throws `StoreRefused` before any mark is left. With `imported`, the log's
+ * commits were loaded under this id, and the stores have no marks yet.
+ */
+export async function claim(stores: Stores, claimant: Claimant, imported?: string): Promise<Mark> {
   const { log, others } = stores;
-  const mark = (await examine(stores, claimant)) ?? (await claimLog(log, claimant));
+  const found = imported === undefined ? await examine(stores, claimant) : undefined;
+  const mark = found ?? (await claimLog(log, claimant, imported));
+  if (imported !== undefined && mark.log !== imported)
+    throw new StoreRefused(`${log.name} was claimed by another process while a log was imported into it.`);
   await Promise.all(
     others.map(async (store) => {
       const found = (await store.mark()) ?? (await store.leaveMark(mark));
@@ -51,8 +57,7 @@ export async function examine({ log, others }: Stores, claimant: Claimant): Prom
   return mark;
 }
 
-async function claimLog(store: Store, claimant: Claimant): Promise<Mark> {
-  const log = randomId(Date.now());
+async function claimLog(store: Store, claimant: Claimant, log = randomId(Date.now())): Promise<Mark> {
   const key = keyCheck(await claimant.loadKey(), log);
   const { eventStore } = claimant;
   const mark = await store.leaveMark({ generation: STORE_GENERATION, log, key, eventStore });
@@ -101,7 +106,7 @@ function requireReadable(store: Store, found: Marked, claimant: Claimant): Mark 
   if (typeof found === 'object' && generation === STORE_GENERATION) return found;
   const whose = generation < STORE_GENERATION ? 'an older' : 'a newer';
   throw new StoreRefused(
-    `${store.name} holds data of ${whose} build (generation ${generation}; this build reads ${STORE_GENERATION}). Run that build, or run \`${claimant.reset(claimant.eventStore)}\`, which deletes the data.`,
+    `${store.name} holds data of ${whose} build (generation ${generation}; this build reads ${STORE_GENERATION})${found === 'unmarked' ? ', or a log whose import was interrupted' : ''}. Run that build, or run \`${claimant.reset(claimant.eventStore)}\`, which deletes the data.`,
   );
 }
 

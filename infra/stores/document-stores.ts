@@ -11,8 +11,8 @@ import { leftMark } from './store.js';
 const MARK = 'store_mark';
 const MARK_ID = 'read models';
 
-/** Collections and indices of a projection, of any version, and those of positions: `catalogue_v3`, `positions_v1`. */
-const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+$/;
+/** Collections and indices of a projection, of any version and build, and those of positions: `catalogue_v3_b2`, `positions_v1`. */
+const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_b\d+)?$/;
 
 /** Keys that one round of a scan examines. */
 const KEYS_PER_ROUND = 1_000;
@@ -101,7 +101,7 @@ export function openSearchReadModels(client: OpenSearchClient, address: string, 
 
 /** One namespace may be a prefix of another: `shop` and `shop-two`. OpenSearch holds only the product search. */
 function isOfNamespace(rest: string): boolean {
-  return /^(product-search|positions)_v\d+$/.test(rest);
+  return /^(product-search|positions)_v\d+(_b\d+)?$/.test(rest);
 }
 
 async function unlessStatus(status: number, request: () => Promise<unknown>): Promise<void> {

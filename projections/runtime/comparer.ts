@@ -6,7 +6,14 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { commitsOf } from './commits.js';
 import type { Draft, Evolution, Touches } from './evolution.js';
-import { type DocumentStore, type DocumentWrite, type Loaded, positionFor, type StoredDocument } from './sink.js';
+import {
+  type DocumentId,
+  type DocumentStore,
+  type DocumentWrite,
+  type Loaded,
+  positionFor,
+  type StoredDocument,
+} from './sink.js';
 
 /** Documents that are folded and compared at once. */
 const DOCUMENTS_AT_ONCE = 500;
@@ -17,6 +24,8 @@ const MAX_NAMED_DOCUMENTS = 10;
 export interface Comparer {
   /** Compares the documents that the streams touch, and repairs those that differ. Returns the number of documents. */
   compare(streams: readonly StreamId[]): Promise<number>;
+  /** The documents that the streams touch and that differ. They stay as they are. Beside writers a document may differ for a moment. */
+  differences(streams: readonly StreamId[]): Promise<DocumentId[]>;
   /** Compares documents with the fold of these streams, and of those that feed the stored documents. Changes nothing. */
   examine(follower: Followed, asked: ReadonlyMap<string, Iterable<StreamId>>): Promise<Examined[]>;
   /** Writes what was expected. Returns the keys of the documents that nobody else has written meanwhile. */
@@ -36,6 +45,8 @@ export interface Examined {
   session: unknown;
 }
 
+type OnExamined = (follower: Followed, examined: readonly Examined[]) => Promise<void>;
+
 export interface Followed {
   /** Physical name of the projection. */
   name: string;
@@ -54,23 +65,41 @@ export interface ComparerDeps {
 type Done = Map<string, Set<StreamId>>;
 
 export function createComparer({ documents, store, log, metrics, followersOf }: ComparerDeps): Comparer {
-  async function compare(streams: readonly StreamId[]): Promise<number> {
+  const compare = (streams: readonly StreamId[]) => compareAll(streams, repair);
+
+  async function differences(streams: readonly StreamId[]): Promise<DocumentId[]> {
+    const found: DocumentId[] = [];
+    await compareAll(streams, async ({ name }, examined) => {
+      found.push(...examined.flatMap(({ key, isRight }) => (isRight ? [] : [{ table: name, key }])));
+    });
+    return found;
+  }
+
+  async function compareAll(streams: readonly StreamId[], onExamined: OnExamined): Promise<number> {
     const done = new Map<string, Done>();
     for (const stream of streams) {
       for (const follower of followersOf(stream)) {
         const mine = done.get(follower.name) ?? new Map();
         done.set(follower.name, mine);
-        await compareStream(stream, follower, mine);
+        await compareStream(stream, follower, mine, onExamined);
       }
     }
     return [...done.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Compares the documents that the stream touches, some at a time, without those that are done. */
-  async function compareStream(stream: StreamId, follower: Followed, done: Done): Promise<void> {
+  async function compareStream(
+    stream: StreamId,
+    follower: Followed,
+    done: Done,
+    onExamined: OnExamined,
+  ): Promise<void> {
     let keys = new Set<string>();
     const flush = async () => {
-      if (keys.size > 0) await compareSome(stream, follower, [...keys], done);
+      if (keys.size === 0) return;
+      const examined = await examine(follower, new Map([...keys].map((key) => [key, [stream]])));
+      for (const { key, feeds } of examined) done.set(key, new Set([...(done.get(key) ?? []), ...feeds]));
+      await onExamined(follower, examined);
       keys = new Set();
     };
     for await (const { touches } of history(stream, follower, Number.POSITIVE_INFINITY)) {
@@ -80,15 +109,18 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     await flush();
   }
 
-  async function compareSome(stream: StreamId, follower: Followed, keys: readonly string[], done: Done): Promise<void> {
-    const { name } = follower;
-    const examined = await examine(follower, new Map(keys.map((key) => [key, [stream]])));
-    for (const { key, feeds } of examined) done.set(key, new Set([...(done.get(key) ?? []), ...feeds]));
-    const wrong = examined.filter(({ isRight }) => !isRight);
-    const repaired = await mend(follower, wrong);
-    metrics?.compared(name, keys.length, repaired.length);
+  async function repair(follower: Followed, examined: readonly Examined[]): Promise<void> {
+    const repaired = await mend(
+      follower,
+      examined.filter(({ isRight }) => !isRight),
+    );
+    metrics?.compared(follower.name, examined.length, repaired.length);
     if (repaired.length === 0) return;
-    const told = { projection: name, number: repaired.length, documents: repaired.slice(0, MAX_NAMED_DOCUMENTS) };
+    const told = {
+      projection: follower.name,
+      number: repaired.length,
+      documents: repaired.slice(0, MAX_NAMED_DOCUMENTS),
+    };
     log.error(told, 'documents differed from the log; they are repaired');
   }
 
@@ -159,7 +191,7 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
     }
   }
 
-  return { compare, examine, mend, history };
+  return { compare, differences, examine, mend, history };
 }
 
 /** The streams that feed the documents, with the keys of those: the streams that were asked for, and those that the store knows. */

@@ -1,6 +1,5 @@
 // What commits do to the documents of one projection, as pure functions.
-import { millisOf } from '../../domain/kernel/clock.js';
-import type { Commit } from '../../domain/kernel/commit.js';
+import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { DomainEvent, RecordedEvent } from '../../domain/kernel/event.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { FoundCommit } from './commits.js';
@@ -17,11 +16,17 @@ export interface Draft {
 /** The events of a commit that change a document, by the document's key. */
 export type Touches = ReadonlyMap<string, readonly RecordedEvent[]>;
 
+/** Where a commit is in the log. */
+export interface Place {
+  stream: StreamId;
+  position: { commitNo: number; at: Hlc };
+}
+
 export interface Evolution {
   /** Throws if the projection cannot process the commit. A commit that operators skip touches nothing. */
   touches(commit: FoundCommit): Touches;
   /** The documents that the commit changes. It takes each document from `before`. Throws if one cannot be evolved. */
-  evolve(commit: Commit, touches: Touches, before: (key: string) => Draft | undefined): Map<string, Draft>;
+  evolve(commit: Place, touches: Touches, before: (key: string) => Draft | undefined): Map<string, Draft>;
 }
 
 export type IsSkipped = (projection: string, stream: StreamId, commitNo: number) => boolean;

@@ -342,6 +342,7 @@ async function openStore(name: string, { clock, sinks }: ReturnType<typeof creat
     return work();
   };
   const guarded: DocumentStore = {
+    ...documents,
     load: (ids, streams) => call(() => documents.load(ids, streams)),
     save(writes, positions, session) {
       stub.saves++;

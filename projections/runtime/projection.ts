@@ -26,6 +26,16 @@ export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {
   /** Lower case and dashes. Name and version together name the table, collection, index or key prefix. */
   name: string;
   version: number;
+  /**
+   * The number of the build, which each rebuild raises. The definition has none; what holds for one build of it names the build.
+   * The first build, which is not named in the store, is 1.
+   */
+  build?: number;
+  /**
+   * The definitions of earlier versions, if the functions of this one cannot continue their documents. They feed the builds that
+   * were made with them until those are dropped.
+   */
+  earlier?: readonly Projection<never, never>[];
   /** Categories of the streams that the projection follows. A position is kept for each of these streams. */
   categories: readonly string[];
   /** Top-level fields of the document that queries filter, sort or search by. */
@@ -40,7 +50,7 @@ export function projection<D, E extends DomainEvent>(definition: Projection<D, E
   return definition;
 }
 
-/** `orders_v1`: the physical name in every store. Stores that do not accept dashes replace them. */
-export function physicalName({ name, version }: Pick<Projection, 'name' | 'version'>): string {
-  return `${name}_v${version}`;
+/** `orders_v1_b2`: the physical name in every store. Stores that do not accept dashes replace them. */
+export function physicalName({ name, version, build = 1 }: Pick<Projection, 'name' | 'version' | 'build'>): string {
+  return build === 1 ? `${name}_v${version}` : `${name}_v${version}_b${build}`;
 }

@@ -408,6 +408,7 @@ describe('A projector', () => {
       expect(texts).to.deep.equal({
         name: 'texts',
         version: 1,
+        build: 1,
         sweptTo: 0,
         lag: { commits: 3, seconds: (clock.now - oldest) / 1000, atLeast: false },
         paused: false,

@@ -17,7 +17,11 @@ import {
   type DocumentStore,
   type DocumentWrite,
   type Held,
+  isHeldBack,
+  isSamePosition,
+  merged,
   positionFor,
+  positionOf,
   type StoredDocument,
   type StreamPosition,
   type SweepState,
@@ -69,6 +73,10 @@ export interface ProjectorDeps {
   /** What operators have decided. Default: nothing. */
   interventions?: Interventions;
   metrics?: ProjectionMetrics;
+  /** Physical names of the projections in the store. Positions forget all others. Without it they forget nothing. */
+  exists?: ReadonlySet<string>;
+  /** By physical name: a rebuild has applied everything up to this time, so that the sweep need not begin earlier. */
+  builtTo?: ReadonlyMap<string, Hlc>;
   /** Called with the new positions after positions have moved. */
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
 }
@@ -89,9 +97,11 @@ export interface Quarantine {
   since: string;
 }
 
+/** Of one build. */
 export interface ProjectionStatus {
   name: string;
   version: number;
+  build: number;
   /** Commit time up to which a sweep has compared the whole log. */
   sweptTo: Hlc;
   /**
@@ -166,7 +176,7 @@ interface Follower extends Followed {
 }
 
 export function createProjector(deps: ProjectorDeps): Projector {
-  const { engine, projections, documents, store, clock, log, metrics, onAdvance } = deps;
+  const { engine, projections, documents, store, clock, log, metrics, exists, builtTo, onAdvance } = deps;
   const { interventions = NO_INTERVENTIONS } = deps;
   const followed = projections.map(
     (projection): Follower => ({
@@ -409,15 +419,11 @@ export function createProjector(deps: ProjectorDeps): Projector {
         });
       } else next.set(name, { commitNo: Math.max(place.commitNo, last) });
     }
-    const commitNo = Math.max(...[...next.values()].map((place) => place.commitNo));
-    const held = [...next].filter(([, place]) => isHeldBack(place) || place.commitNo < commitNo);
-    const position: StreamPosition = {
-      of: [...next.keys()].sort(),
-      commitNo,
-      ...(held.length > 0 && { held: Object.fromEntries(held) }),
-    };
-    const isSame = stored && JSON.stringify(inOrder(stored)) === JSON.stringify(inOrder(position));
-    return isSame || (!stored && commitNo === 0 && held.length === 0) ? undefined : position;
+    const gone = exists && stored?.of.filter((name) => !exists.has(name));
+    const own: StreamPosition = { ...positionOf(next), ...(gone && gone.length > 0 && { gone }) };
+    const position = merged(stored, own);
+    const isNothing = !stored && position.commitNo === 0 && !position.held;
+    return isNothing || isSamePosition(stored, position) ? undefined : { ...position, ...defined({ gone: own.gone }) };
   }
 
   /** All documents and positions are saved. */
@@ -515,6 +521,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     return followed.map(({ name, projection }) => ({
       name: projection.name,
       version: projection.version,
+      build: projection.build ?? 1,
       sweptTo,
       lag: valueAt(lags, name),
       paused: interventions.isPaused(projection.name),
@@ -553,9 +560,12 @@ export function createProjector(deps: ProjectorDeps): Projector {
     if (stored && names.every((name) => stored.of.includes(name))) return stored;
     if (!stored)
       return { of: names, lineage: await documents.lineage(), sweptTo: 0, comparedTo: 0, comparedAt: clock() };
-    // Another program has stored it, and did not know some of these projections.
+    // It was stored by a process that did not know some of these projections.
+    const added = names.filter((name) => !stored.of.includes(name)).map((name) => builtTo?.get(name) ?? 0);
+    const sweptTo = Math.min(stored.sweptTo, ...added);
+    if (sweptTo > 0) return { ...stored, of: names, sweptTo };
     const doubtedFrom = stored.doubtedFrom ?? stored.sweptTo;
-    return { ...stored, of: names, lineage: '', sweptTo: 0, doubtedFrom };
+    return { ...stored, of: names, lineage: '', sweptTo, doubtedFrom };
   }
 
   async function saveSweepState(state: SweepState): Promise<void> {
@@ -618,25 +628,8 @@ function byTable(documents: readonly StoredDocument[]): Map<string, Map<string, 
   return tables;
 }
 
-/** Stays at its position: the next commit is in quarantine, or the projection is paused. */
-function isHeldBack({ error, paused }: Held): boolean {
-  return error !== undefined || paused === true;
-}
-
 function isBehind(poison: Poison | undefined, commitNo: number): boolean {
   return poison !== undefined && poison.commitNo <= commitNo;
-}
-
-/** With sorted names, because a store may return them in any order. */
-function inOrder({ of, commitNo, held = {} }: StreamPosition) {
-  const places = Object.entries(held).map(([name, { commitNo: reached, error, since, paused }]) => [
-    name,
-    reached,
-    error,
-    since,
-    paused,
-  ]);
-  return [of, commitNo, places.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))];
 }
 
 function contention(engine: string, streams: number): Unavailable {

@@ -1,7 +1,9 @@
 // The sink port: one document store as the delivery runtime sees it. Each store has one generic adapter, which knows no
 // projection. All projections in a store are read and written together.
 import type { Hlc } from '../../domain/kernel/clock.js';
+import { ownEntry, sameJson } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { BuildsState } from './builds.js';
 import type { Document, Projection } from './projection.js';
 
 /** For each stream that feeds the document: the last commit that changed it. */
@@ -41,6 +43,8 @@ export interface StreamPosition {
   commitNo: number;
   /** The projections in `of` that have applied less. */
   held?: Readonly<Record<string, Held>>;
+  /** Only when it is written: projections that do not exist any more. */
+  gone?: readonly string[];
 }
 
 /**
@@ -98,8 +102,8 @@ export interface DocumentStore {
   load(documents: readonly DocumentId[], streams: readonly StreamId[]): Promise<Loaded>;
   /**
    * Each write succeeds or fails independently under compare-and-set. Outcomes have the order of the writes. At most one write
-   * per document. The positions are written after the documents, and only if all writes are saved. A stored position for the same
-   * projections stays if it is higher, or of the same commit with a higher rank (`rankOf`).
+   * per document. The positions are written after the documents, and only if all writes are saved. Each is written together with
+   * what the stored one says about other projections, or says later (`merged`).
    */
   save(
     writes: readonly DocumentWrite[],
@@ -111,6 +115,19 @@ export interface DocumentStore {
 
   sweepState(): Promise<SweepState | undefined>;
   setSweepState(state: SweepState): Promise<void>;
+
+  /** Which builds the projections have. `revision` is opaque, for compare-and-set. */
+  builds(): Promise<{ state: BuildsState; revision: unknown } | undefined>;
+  /** False if they do not have this revision any more. `undefined`: there must be none yet. */
+  setBuilds(state: BuildsState, revision: unknown): Promise<boolean>;
+  /** Creates what `Sink.open` creates for a projection, if it is missing. */
+  create(projection: Projection<never, never>): Promise<void>;
+  /** Deletes all documents of a build, and what was created for it. It may be gone already. */
+  drop(table: string): Promise<void>;
+  /** The number of documents, tombstones included. */
+  count(table: string): Promise<number>;
+  /** The fast way to fill a new build. Default: `create` and `save`. */
+  bulk?: BulkLoad;
 
   /** A text that changes whenever the store may have lost acknowledged writes: after a restart or a failover. */
   lineage(): Promise<string>;
@@ -124,28 +141,75 @@ export interface DocumentStore {
   refresh?(table: string): Promise<void>;
 }
 
+/** A document that a load writes. */
+export type NewDocument = Omit<StoredDocument, 'table' | 'revision'>;
+
+/** A build that nobody reads or feeds yet is filled from one process at a time. Rejects with `Unavailable` as the store does. */
+export interface BulkLoad {
+  /** Prepares an empty build, without what makes a load slow. A repeat changes nothing. */
+  create(projection: Projection<never, never>): Promise<void>;
+  /**
+   * Writes documents, thousands at a time and in parallel calls with different ones. After a crash a repeat may find some of
+   * them; they are the same. Throws `DocumentRefused`.
+   */
+  insert(table: string, documents: readonly NewDocument[]): Promise<void>;
+  /** Adds what `create` has left out, so that `count`, `load` and queries work as always. A repeat changes nothing. */
+  complete(projection: Projection<never, never>): Promise<void>;
+}
+
+/** The store rejects a document permanently. */
+export class DocumentRefused extends Error {
+  override name = 'DocumentRefused';
+  constructor(
+    readonly key: string,
+    error: string,
+  ) {
+    super(`document ${key} is refused: ${error}`);
+  }
+}
+
 /** The last commit of the stream that the projection has applied. */
 export function positionFor(table: string, position: StreamPosition | undefined): number {
   if (!position?.of.includes(table)) return 0;
   return position.held?.[table]?.commitNo ?? position.commitNo;
 }
 
-/** Whether a position is written over the stored one: see `DocumentStore.save`. */
-export function mayReplace(stored: StreamPosition | undefined, next: StreamPosition): boolean {
-  if (!stored || stored.of.join() !== next.of.join()) return true;
-  if (next.commitNo !== stored.commitNo) return next.commitNo > stored.commitNo;
-  return rankOf(next) >= rankOf(stored);
+/**
+ * What the stored position and the next one say together: for each projection the higher commit. Both stay true, whoever writes
+ * last, so that nothing is lost when several writers know different projections. Of two statements about one commit, that with an
+ * error stays: a late writer does not know of it.
+ */
+export function merged(stored: StreamPosition | undefined, next: StreamPosition): StreamPosition {
+  const places = new Map<string, Held>();
+  for (const name of stored?.of ?? []) {
+    if (stored && !next.gone?.includes(name)) places.set(name, placeIn(stored, name));
+  }
+  for (const name of next.of) {
+    const [before, after] = [places.get(name), placeIn(next, name)];
+    const stays =
+      before && (before.commitNo > after.commitNo || (before.commitNo === after.commitNo && !isHeldBack(after)));
+    if (!stays) places.set(name, after);
+  }
+  return positionOf(places);
 }
 
-/** Larger than the number of projections in a store. */
-const RANKS = 1_000;
+/** The position that says this of its projections. */
+export function positionOf(places: ReadonlyMap<string, Held>): StreamPosition {
+  const commitNo = Math.max(...[...places.values()].map((place) => place.commitNo));
+  const held = [...places].filter(([, place]) => isHeldBack(place) || place.commitNo < commitNo);
+  return { of: [...places.keys()].sort(), commitNo, ...(held.length > 0 && { held: Object.fromEntries(held) }) };
+}
 
-/**
- * Orders positions of one commit: 0 if nothing is held back, lower for each commit that a projection lacks, higher for each
- * error. A late writer, who does not know of the error, may not remove it.
- */
-export function rankOf({ commitNo, held = {} }: StreamPosition): number {
-  const places = Object.values(held);
-  const errors = places.filter(({ error }) => error !== undefined).length;
-  return places.reduce((rank, place) => rank - RANKS * (commitNo - place.commitNo), errors);
+/** Stays at its position: the next commit is in quarantine, or the projection is paused. */
+export function isHeldBack({ error, paused }: Held): boolean {
+  return error !== undefined || paused === true;
+}
+
+/** Stores may return the names of `held` in any order. */
+export function isSamePosition(a: StreamPosition | undefined, b: StreamPosition | undefined): boolean {
+  return sameJson(a, b);
+}
+
+function placeIn({ commitNo, held }: StreamPosition, name: string): Held {
+  return ownEntry(held ?? {}, name) ?? { commitNo };
 }

@@ -15,11 +15,13 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../../infra/event-store/memory.js';
 import { type Answer, type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createMemorySubjectKeys } from '../../test/memory-subject-keys.js';
+import { readModel } from '../../test/read-model.js';
 import { ADA, createShop, fill, type Shop, sell, unsealed } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { auditQueries } from './audit.js';
 import type { EventEntry } from './entries.js';
 import { MAX_SCANNED_COMMITS } from './log.js';
+import { trace } from './trace.js';
 
 const AUDITOR: Caller = { role: 'auditor', id: 'staff_auditor' };
 const codec = createCommitCodec(eventTypes);
@@ -33,8 +35,7 @@ const sealing = createPersonalData({
 function auditOf({ store }: Pick<Shop, 'store'>, clock = Date.now) {
   const queries = { list: async () => ({ data: [] }) };
   const orders = {
-    queries,
-    visibility: { wait: async () => true },
+    orders: readModel(queries),
     personal: unsealed,
     emailKeyOf: (text: string) => text,
   };
@@ -142,6 +143,20 @@ describe('The audit of the log', () => {
     expect((await problemOf(foreign, 'invalid_request')).message).to.equal(
       '?type: is no event of sku, which has SkuClaimed, SkuStockedAt',
     );
+  });
+
+  it('traces a request in order, wherever the watermark is', async () => {
+    const { entries } = await pagesOf(read, 'events', { correlationId: 'request' });
+    const middle = the(inOrder(shop.log)[8]).at;
+    for (const watermark of [0, middle, Date.now() * 1000]) {
+      const lag = Date.now() - watermark / 1000;
+      const store = createMemoryEventStore({ codec, log: shop.log, watermarkLagMs: lag });
+      const found = await trace({ store, decode: codec.decode }, 'request', { since: 0 });
+      expect(found.events.map(({ id }) => id)).to.deep.equal(entries.map(({ id }) => id));
+      expect(found).to.include({ scanned: shop.log.arrivals.length, hasMore: false });
+    }
+    const since = Date.now() + 60_000;
+    expect((await trace({ ...shop, decode: codec.decode }, 'request', { since })).events).to.deep.equal([]);
   });
 
   it('never shows anything beyond the watermark', async () => {

@@ -8,13 +8,12 @@ import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js'
 import { shortText } from '../../domain/kernel/text.js';
 import { customerIdSchema } from '../../domain/order/events.js';
 import type { OrderQueries, SealedOrderView } from '../../projections/models/orders.js';
-import type { Visibility } from '../../projections/visibility.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from '../queries/caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from '../queries/lists.js';
 
 export interface OrderSearchDeps {
-  queries: Pick<OrderQueries, 'list'>;
-  visibility: Visibility;
+  orders: ReadModel<Pick<OrderQueries, 'list'>>;
   personal: Pick<PersonalData, 'open'>;
   emailKeyOf: EmailKeyOf;
 }
@@ -26,7 +25,7 @@ const found = z
 /** The time of the order, and its id. */
 const placed = z.tuple([z.iso.datetime(), z.string()]);
 
-export function orderSearch({ queries, visibility, personal, emailKeyOf }: OrderSearchDeps): Endpoint {
+export function orderSearch({ orders, personal, emailKeyOf }: OrderSearchDeps): Endpoint {
   async function isForgottenOrder({ email }: SealedOrderView): Promise<boolean> {
     return email === undefined || isForgotten(await personal.open(email));
   }
@@ -51,7 +50,7 @@ export function orderSearch({ queries, visibility, personal, emailKeyOf }: Order
       if ([number, customerId, email].filter((value) => value !== undefined).length !== 1)
         throw invalidField('', 'Give one of ?number, ?customerId and ?email');
       const after = cursorOf(request, placed);
-      await caughtUp('The order list', visibility, request);
+      const queries = await caughtUp('The order list', orders, request);
       const emailKey = email === undefined ? undefined : emailKeyOf(email);
       const page = await queries.list({ number, customerId, emailKey, limit, after });
       // After a customer's data is forgotten, their orders are not found by e-mail address any more.

@@ -6,12 +6,12 @@ const ROLES = ['ops', 'auditor'];
 export class RequestFailed extends Error {
   /**
    * @param {string} message
-   * @param {{ status?: number, code?: string }} [about]
+   * @param {{ code?: string, retryAfter?: number }} [about] `retryAfter` in seconds
    */
-  constructor(message, { status, code } = {}) {
+  constructor(message, { code, retryAfter } = {}) {
     super(message);
-    this.status = status;
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -44,11 +44,18 @@ export function forgetTokens() {
 
 const keyOf = (/** @type {string} */ role) => `console-token-${role}`;
 
-/** The token for a path: that of an auditor for the log, else any. Which role may do what is the server's decision. */
-function tokenFor(/** @type {string} */ path) {
-  const { ops, auditor } = bearers();
-  const [first, second] = path.startsWith('/v1/audit/') ? [auditor, ops] : [ops, auditor];
-  return (first ?? second)?.token ?? '';
+/** The role whose token is sent to a path: an auditor's for the log, else any. What a role may do is the server's decision. */
+function roleFor(/** @type {string} */ path) {
+  const held = bearers();
+  const preferred = path.startsWith('/v1/audit/') ? ['auditor', 'ops'] : ROLES;
+  return preferred.find((role) => role in held) ?? '';
+}
+
+let tellRefused = () => {};
+
+/** Calls back when the server does not accept a token any more. The token is forgotten. */
+export function onRefused(/** @type {() => void} */ tell) {
+  tellRefused = tell;
 }
 
 /** What the token says about its bearer. */
@@ -63,15 +70,24 @@ function claimsOf(/** @type {string} */ token) {
 }
 
 /**
- * GET a path. Parameters without a value are left out.
+ * GET a path. Parameters without a value are left out. Waits where the server asks for it: a long search has many requests.
  * @param {string} path
  * @param {Record<string, string | number | undefined>} [query]
  * @param {AbortSignal} [signal]
  */
-export function get(path, query = {}, signal) {
+export async function get(path, query = {}, signal) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  return send('GET', search.size > 0 ? `${path}?${search}` : path, { signal });
+  const target = search.size > 0 ? `${path}?${search}` : path;
+  for (;;) {
+    try {
+      return await send('GET', target, { signal });
+    } catch (error) {
+      const { code, retryAfter } = error;
+      if (code !== 'rate_limited' || retryAfter === undefined) throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));
+    }
+  }
 }
 
 /**
@@ -86,9 +102,10 @@ export function post(path, body) {
 }
 
 async function send(/** @type {string} */ method, /** @type {string} */ path, { headers = {}, ...rest } = {}) {
+  const role = roleFor(path);
   let response;
   try {
-    const Authorization = `Bearer ${tokenFor(path)}`;
+    const Authorization = `Bearer ${bearers()[role]?.token ?? ''}`;
     response = await fetch(path, {
       method,
       headers: { ...headers, Authorization, Accept: 'application/json' },
@@ -100,8 +117,13 @@ async function send(/** @type {string} */ method, /** @type {string} */ path, { 
   }
   const body = await response.json().catch(() => undefined);
   if (response.ok) return body;
+  if (response.status === 401) {
+    sessionStorage.removeItem(keyOf(role));
+    tellRefused();
+  }
   const { detail = `The server answered ${response.status}.`, code } = body ?? {};
-  throw new RequestFailed(detail, { status: response.status, code });
+  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
+  throw new RequestFailed(detail, { code, retryAfter: Number.isFinite(retryAfter) ? retryAfter : undefined });
 }
 
 /** `crypto.randomUUID` exists in secure contexts only. */

@@ -1,5 +1,5 @@
 // The console: log in, navigation, and one page at a time, chosen by the part of the address after #.
-import { addToken, bearers, forgetTokens } from './api.js';
+import { addToken, bearers, forgetTokens, onRefused, RequestFailed } from './api.js';
 import { html, nothing, render } from './lit-html.js';
 import { logPage } from './pages/log.js';
 import { projectionsPage } from './pages/projections.js';
@@ -185,5 +185,9 @@ function answered(event) {
   dialog.returnValue = '';
 }
 
+onRefused(() => {
+  loginProblem = new RequestFailed('The server does not accept the token any more. Paste a new one.');
+  show();
+});
 addEventListener('hashchange', show);
 show();

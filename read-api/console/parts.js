@@ -46,7 +46,7 @@ export function busyView(/** @type {boolean} */ isBusy, text = 'Loading …') {
 
 /** A JSON value, indented. Sealed personal fields are named as such. */
 export function jsonView(/** @type {unknown} */ value) {
-  return html`<pre class="json" tabindex="0">${jsonParts(value, '')}</pre>`;
+  return html`<pre class="json">${jsonParts(value, '')}</pre>`;
 }
 
 /** Characters of a list or an object on one line. */

@@ -11,7 +11,7 @@ import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js
 import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
 import { orderViewSchema } from '../../projections/models/order-view.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
-import type { Visibility } from '../../projections/visibility.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import { openedOrder } from '../views/opened-order.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
@@ -21,8 +21,7 @@ const MODEL = 'The order list';
 const placed = z.tuple([z.iso.datetime(), z.string()]);
 
 export interface OrderQueryDeps {
-  queries: OrderQueries;
-  visibility: Visibility;
+  orders: ReadModel<OrderQueries>;
   personal: Pick<PersonalData, 'open'>;
   emailKeyOf: EmailKeyOf;
 }
@@ -30,7 +29,7 @@ export interface OrderQueryDeps {
 /** Filters that customers may not use. */
 const SUPPORT_ONLY = ['paymentStatus', 'fulfilmentStatus', 'number', 'email'] as const;
 
-export function orderQueries({ queries, visibility, personal, emailKeyOf }: OrderQueryDeps): Endpoint[] {
+export function orderQueries({ orders, personal, emailKeyOf }: OrderQueryDeps): Endpoint[] {
   return [
     endpoint({
       method: 'get',
@@ -63,7 +62,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
         const customerId = ownerFor(caller) ?? query.customerId;
         const emailKey = email === undefined ? undefined : emailKeyOf(email);
         const after = cursorOf(request, placed);
-        await caughtUp(MODEL, visibility, request);
+        const queries = await caughtUp(MODEL, orders, request);
         const page = await queries.list({ ...filters, customerId, emailKey, after });
         const opened = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
         // After a customer's data is forgotten, their orders are not found by e-mail address any more.
@@ -81,7 +80,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
       async handle(request) {
         const { caller, params } = request;
         const id = askedId(orderIdSchema, params.id);
-        await caughtUp(MODEL, visibility, request);
+        const queries = await caughtUp(MODEL, orders, request);
         const order = visible(await queries.byId(id), id, caller);
         return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
       },

@@ -20,7 +20,7 @@ import {
   type ProductSort,
 } from '../../projections/models/product-search.js';
 import { folded } from '../../projections/models/texts.js';
-import type { Visibility } from '../../projections/visibility.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
@@ -95,9 +95,9 @@ const SEARCH_KEYS = {
 const STAFF: readonly string[] = ['catalogue', 'support'];
 
 export interface ProductQueryDeps {
-  catalogue: { queries: CatalogueQueries; visibility: Visibility };
-  productPage: { queries: ProductPageQueries; visibility: Visibility };
-  productSearch: { queries: ProductSearchQueries; visibility: Visibility };
+  catalogue: ReadModel<CatalogueQueries>;
+  productPage: ReadModel<ProductPageQueries>;
+  productSearch: ReadModel<ProductSearchQueries>;
   /** The requested currency, or the shop's first. Throws `invalid_request` for a currency that the shop does not sell in. */
   currencyOf(asked: string | undefined): Promise<string>;
 }
@@ -114,8 +114,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       async handle(request) {
         const { category, limit } = request.query;
         const after = cursorOf(request, z.tuple([z.string()]));
-        await caughtUp('The catalogue', catalogue.visibility, request);
-        const page = await catalogue.queries.list({ category, limit, after });
+        const queries = await caughtUp('The catalogue', catalogue, request);
+        const page = await queries.list({ category, limit, after });
         return { status: 200, body: pageBody(request, page) };
       },
     }),
@@ -129,8 +129,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       answers: { 200: productAnswer },
       async handle(request) {
         const id = askedId(productIdSchema, request.params.id);
-        await caughtUp('The product page', productPage.visibility, request);
-        const product = await productPage.queries.byId(id);
+        const queries = await caughtUp('The product page', productPage, request);
+        const product = await queries.byId(id);
         if (!product || (product.status !== 'published' && !STAFF.includes(request.caller.role))) {
           throw new Problem('not_found', `There is no ${id}.`);
         }
@@ -147,8 +147,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       answers: { 200: pageAnswer(categoryAnswer) },
       async handle(request) {
         const after = cursorOf(request, z.tuple([z.string()]));
-        await caughtUp('The catalogue', catalogue.visibility, request);
-        const page = await catalogue.queries.categories({ limit: request.query.limit, after });
+        const queries = await caughtUp('The catalogue', catalogue, request);
+        const page = await queries.categories({ limit: request.query.limit, after });
         return { status: 200, body: pageBody(request, page) };
       },
     }),
@@ -166,8 +166,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
         const currency = await currencyOf(query.currency);
         // The cursor contains the currency, because the shop's first currency may change between two pages.
         const last = cursorOf<Cursor>(request, z.tuple([z.literal(currency), SEARCH_KEYS[query.sort], z.string()]));
-        await caughtUp('The search', productSearch.visibility, request);
-        const found = await productSearch.queries.search({ ...query, currency, after: last?.slice(1) });
+        const queries = await caughtUp('The search', productSearch, request);
+        const found = await queries.search({ ...query, currency, after: last?.slice(1) });
         const page = found.next ? { ...found, next: [currency, ...found.next] } : found;
         return { status: 200, body: { ...pageBody(request, page), facets: found.facets ?? {} } };
       },

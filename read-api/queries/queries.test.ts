@@ -4,11 +4,13 @@ import { defined } from '../../domain/kernel/json.js';
 import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderView } from '../../projections/models/order-view.js';
-import type { SealedOrderView } from '../../projections/models/orders.js';
+import type { OrderQueries, SealedOrderView } from '../../projections/models/orders.js';
 import { type PageRequest, pageOf } from '../../projections/models/page.js';
 import type { ProductView } from '../../projections/models/product.js';
-import type { ProductSearchRequest } from '../../projections/models/product-search.js';
+import type { ProductSearchQueries, ProductSearchRequest } from '../../projections/models/product-search.js';
+import type { StockQueries } from '../../projections/models/stock.js';
 import { type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
+import { readModel } from '../../test/read-model.js';
 import { ADA, ADDRESS, BOB, KEEPER, SUPPORT } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { configQuery } from './config.js';
@@ -97,10 +99,8 @@ describe('The query endpoints', () => {
   /** The progress of every read model. */
   let shown: ReadonlyMap<StreamId, number>;
 
-  const visibility = {
-    wait: async (seen: ReadonlyMap<StreamId, number>) =>
-      [...seen].every(([stream, commitNo]) => (shown.get(stream) ?? 0) >= commitNo),
-  };
+  const modelOf = <Q>(queries: Q) =>
+    readModel(queries, (seen) => [...seen].every(([stream, commitNo]) => (shown.get(stream) ?? 0) >= commitNo));
   const personal: Pick<PersonalData, 'open'> = {
     open: async (value) => (forgotten ? FORGOTTEN : opened[(value as Sealed).at]) as never,
   };
@@ -122,25 +122,21 @@ describe('The query endpoints', () => {
 
   const call = callerOf([
     ...productQueries({
-      catalogue: { visibility, queries: { list: listed, categories: counted } },
-      productPage: { visibility, queries: { byId: byId(products) } },
-      productSearch: {
-        visibility,
-        queries: {
-          async search(request) {
-            searched = request;
-            const page = pageOf(published, request.limit, ({ id }) => [1, id]);
-            return request.after ? page : { ...page, facets: FACETS };
-          },
+      catalogue: modelOf({ list: listed, categories: counted }),
+      productPage: modelOf({ byId: byId(products) }),
+      productSearch: modelOf<ProductSearchQueries>({
+        async search(request) {
+          searched = request;
+          const page = pageOf(published, request.limit, ({ id }) => [1, id]);
+          return request.after ? page : { ...page, facets: FACETS };
         },
-      },
+      }),
       currencyOf: async (asked = firstCurrency) => asked,
     }),
     ...orderQueries({
-      visibility,
       personal,
       emailKeyOf: (email) => `key of ${email.toLowerCase()}`,
-      queries: {
+      orders: modelOf<OrderQueries>({
         byId: byId(orders),
         async list({ customerId, number, emailKey, limit, after, ...request }) {
           listedBy = { emailKey, ...request };
@@ -150,11 +146,12 @@ describe('The query endpoints', () => {
           const rest = found.filter(({ placedAt }) => !after || placedAt < String(after[0]));
           return pageOf(rest, limit, ({ placedAt, id }) => [placedAt, id]);
         },
-      },
+      }),
     }),
     stockQuery({
-      visibility,
-      queries: { bySku: async (sku) => (sku === 'a' ? { sku, locations: [], available: 0 } : undefined) },
+      stock: modelOf<StockQueries>({
+        bySku: async (sku) => (sku === 'a' ? { sku, locations: [], available: 0 } : undefined),
+      }),
     }),
     configQuery({ settings: async () => ({ currencies: ['GBP'], countries: ['GB'] }) }),
   ]);

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import { stockPolicySchema } from '../../domain/stock/events.js';
 import type { StockQueries } from '../../projections/models/stock.js';
-import type { Visibility } from '../../projections/visibility.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 
 const stockAnswer = z
@@ -26,11 +26,10 @@ const stockAnswer = z
   .meta({ id: 'Stock' });
 
 export interface StockQueryDeps {
-  queries: StockQueries;
-  visibility: Visibility;
+  stock: ReadModel<StockQueries>;
 }
 
-export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
+export function stockQuery({ stock }: StockQueryDeps): Endpoint {
   return endpoint({
     method: 'get',
     path: '/v1/stock/{sku}',
@@ -41,10 +40,10 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
     answers: { 200: stockAnswer },
     async handle(request) {
       const sku = askedId(skuSchema, request.params.sku);
-      await caughtUp('The stock', visibility, request);
-      const stock = await queries.bySku(sku);
-      if (!stock) throw new Problem('not_found', `${sku} was never in stock.`);
-      return { status: 200, body: stock };
+      const queries = await caughtUp('The stock', stock, request);
+      const found = await queries.bySku(sku);
+      if (!found) throw new Problem('not_found', `${sku} was never in stock.`);
+      return { status: 200, body: found };
     },
   });
 }

@@ -8,7 +8,7 @@ import { REFUND_STATUSES, refundViewSchema } from '../../projections/models/refu
 import { returnViewSchema } from '../../projections/models/return-view.js';
 import { shipmentViewSchema } from '../../projections/models/shipment-view.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
-import type { Visibility } from '../../projections/visibility.js';
+import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
@@ -18,18 +18,16 @@ const place = z.tuple([z.iso.datetime(), z.string(), z.string()]);
 const refundEntry = refundViewSchema.extend({ paymentId: z.string(), orderId: z.string() }).meta({ id: 'RefundEntry' });
 
 export interface WorkListDeps {
-  queries: WorkLists;
-  /** Of the orders read model. */
-  visibility: Visibility;
+  workLists: ReadModel<WorkLists>;
 }
 
-export function workListQueries({ queries, visibility }: WorkListDeps): Endpoint[] {
+export function workListQueries({ workLists }: WorkListDeps): Endpoint[] {
   function workList<V extends { status: string }>(
     path: string,
     summary: string,
     entry: z.ZodType<V>,
     statuses: readonly V['status'][],
-    list: (request: WorkListRequest<V>) => Promise<Page<V>>,
+    listOf: (queries: WorkLists) => (request: WorkListRequest<V>) => Promise<Page<V>>,
   ): Endpoint {
     return endpoint({
       method: 'get',
@@ -42,15 +40,15 @@ export function workListQueries({ queries, visibility }: WorkListDeps): Endpoint
       async handle(request) {
         const { status, limit } = request.query;
         const after = cursorOf(request, place);
-        await caughtUp('The list', visibility, request);
+        const list = listOf(await caughtUp('The list', workLists, request));
         return { status: 200, body: pageBody(request, await list({ status, limit, after })) };
       },
     });
   }
 
   return [
-    workList('/v1/shipments', 'List shipments', shipmentViewSchema, SHIPMENT_STATUSES, queries.shipments),
-    workList('/v1/returns', 'List returns', returnViewSchema, RETURN_STATUSES, queries.returns),
-    workList('/v1/refunds', 'List refunds', refundEntry, REFUND_STATUSES, queries.refunds),
+    workList('/v1/shipments', 'List shipments', shipmentViewSchema, SHIPMENT_STATUSES, (queries) => queries.shipments),
+    workList('/v1/returns', 'List returns', returnViewSchema, RETURN_STATUSES, (queries) => queries.returns),
+    workList('/v1/refunds', 'List refunds', refundEntry, REFUND_STATUSES, (queries) => queries.refunds),
   ];
 }

@@ -6,6 +6,7 @@ import { type Backup, makeBackup } from '../../infra/backup/make-backup.js';
 import { allSubjectKeys, forgottenSince } from '../../infra/crypto/subject-keys-postgres.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, positiveInteger, withJson, withProfile } from '../options.js';
+import { createProgress } from '../progress.js';
 import { requireEmbedded } from './restore.js';
 
 /** The keys of a backup open all personal data in it, so they are not kept for long. */
@@ -29,6 +30,7 @@ async function backup(folder: string, options: BackupOptions): Promise<void> {
   const config = await configOfShop(options);
   requireEmbedded(config);
   const shop = await openEngines(config);
+  const progress = createProgress();
   try {
     const { pool } = await shop.get('postgres');
     await shop.get('subjectKeys'); // makes its table
@@ -40,16 +42,19 @@ async function backup(folder: string, options: BackupOptions): Promise<void> {
         archiver: await shop.get('archiver'),
         archive: await shop.get('archiveStore'),
         index: await shop.get('archiveIndex'),
+        objects: await shop.get('objects'),
         origin: (await shop.get('auditSigner')).name,
         keys: { all: () => allSubjectKeys(pool), forgottenSince: (time) => forgottenSince(pool, time) },
         known: createKnownBackups(config.dataDir),
         dataDir: config.dataDir,
         clock: await shop.get('clock'),
       },
-      { keysExpireAfterMs: options.keysExpireAfter * DAY_MS },
+      { keysExpireAfterMs: options.keysExpireAfter * DAY_MS, onProgress: progress.report },
     );
+    progress.end();
     console.log(options.json ? JSON.stringify(done) : told(resolve(folder), done));
   } finally {
+    progress.end();
     await shop.close();
   }
 }

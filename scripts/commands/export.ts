@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { defined } from '../../domain/kernel/json.js';
 import type { Selection } from '../../infra/log-file/export-format.js';
 import { type Exported, exportLog } from '../../infra/log-file/export-log.js';
+import { untilFinal } from '../../infra/log-file/final.js';
 import { writeWhole } from '../../infra/log-file/written-file.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
 import { CommandFailed } from '../errors.js';
@@ -35,6 +36,7 @@ async function exportTo(shop: Shop, file: string, selection: Selection): Promise
   const store = await shop.get('eventStore');
   const index = await shop.get('archiveIndex');
   const { name: origin } = await shop.get('auditSigner');
+  await untilFinal(store);
   const { head, checkpoint } = await (await shop.get('archiver')).run();
   const progress = createProgress();
   const onProgress = (read: number) => progress.report('Exported', read, Math.max(read, head.size));

@@ -39,7 +39,7 @@ const command = (name: string) => withJson(withProfile(new Command(name)));
 
 async function list(options: ByOptions): Promise<void> {
   await withOperations(options, async ({ shop }) => {
-    const [{ agenda }, states, clock] = await Promise.all([shop.get('queries'), shop.get('runner'), shop.get('clock')]);
+    const [agenda, states, clock] = await Promise.all([shop.get('agenda'), shop.get('runner'), shop.get('clock')]);
     const parked = await parkedPayments({ agenda, states, now: clock() });
     if (options.json) return console.log(JSON.stringify({ data: parked }));
     if (parked.length === 0) return console.log('No payment is parked.');

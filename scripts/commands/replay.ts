@@ -1,6 +1,8 @@
 // `commerce replay`: the events of one stream, and the state that they fold to.
 import { Command, InvalidArgumentError } from 'commander';
 import { isProblem, OperatorError } from '../../domain/kernel/errors.js';
+import type { Sealed } from '../../domain/kernel/personal.js';
+import { SealBroken } from '../../infra/crypto/personal-data.js';
 import type { Shop } from '../../infra/modules/open-shop.js';
 import { isUnreadable, timeOf } from '../../read-api/audit/entries.js';
 import {
@@ -18,7 +20,7 @@ import { CommandFailed } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { staffOf } from '../open-staff.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
-import { printed } from '../printed.js';
+import { print, printed } from '../printed.js';
 import { staffId } from './staff.js';
 
 interface Options extends CommonOptions {
@@ -53,15 +55,15 @@ async function show(shop: Shop, asked: string, { at, staff, json }: Options): Pr
   const [store, clock] = await Promise.all([shop.get('eventStore'), shop.get('clock')]);
   // Nothing is printed if there is no such version or time.
   if (at !== undefined) for await (const _ of replay({ store, clock }, stream, at));
-  const print = json ? printJson() : printForPeople();
+  const printer = json ? printJson() : printForPeople();
   let last: Replayed | undefined;
   for await (const replayed of replay({ store, clock }, stream, at)) {
-    await print.entry((await opened(replayed.entry)) as Replayed['entry']);
+    await printer.entry((await opened(replayed.entry)) as Replayed['entry']);
     last = replayed;
   }
   if (last === undefined) throw new CommandFailed(noStream(stream));
   const { version, commitNo, at: foldedAt, state, damage } = last;
-  await print.state({ stream, version, commitNo, at: timeOf(foldedAt), state: await opened(state), damage });
+  await printer.state({ stream, version, commitNo, at: timeOf(foldedAt), state: await opened(state), damage });
   if (damage !== undefined) process.exitCode = 1;
 }
 
@@ -96,23 +98,20 @@ function printJson(): Printer {
 function printForPeople(): Printer {
   return {
     async entry(entry) {
-      if (isUnreadable(entry))
-        return console.log(`\n     commit ${entry.commitNo} cannot be read: ${entry.unreadable}`);
+      if (isUnreadable(entry)) return print(`\n     commit ${entry.commitNo} cannot be read: ${entry.unreadable}`);
       const { version, type, at, occurredAt, actor, correlationId, causationId, commandId, data } = entry;
       const role = actor.role === undefined ? '' : ` as ${actor.role}`;
       const happened = occurredAt === at ? '' : `, happened ${occurredAt}`;
       const cause = causationId === commandId ? 'the command itself' : causationId;
-      console.log(`
+      print(`
 ${String(version).padStart(4)} ${type}
      ${at}${happened}, by ${actor.type} ${actor.id}${role}
      request ${correlationId}, caused by ${cause}
 ${await printed(data, 5)}`);
     },
     async state({ stream, version, commitNo, at, state, damage }) {
-      if (damage !== undefined) console.log(`\nThe state cannot be folded further than version ${version}: ${damage}.`);
-      console.log(
-        `\nState of ${stream} at version ${version} (commit ${commitNo}, ${at}):\n${await printed(state, 2)}`,
-      );
+      if (damage !== undefined) print(`\nThe state cannot be folded further than version ${version}: ${damage}.`);
+      print(`\nState of ${stream} at version ${version} (commit ${commitNo}, ${at}):\n${await printed(state, 2)}`);
     },
   };
 }
@@ -124,7 +123,14 @@ async function openerFor(shop: Shop, id: string): Promise<(value: unknown) => Pr
     throw new CommandFailed(`--staff: ${id} has the role ${role}; only an auditor may open personal data.`);
   const { personal, during } = await shop.get('recordedOpenings');
   const reader = { ...commandLine('replay --open'), actor: { type: 'staff', id, role } as const };
-  return (value) => during(reader, () => replaceSealed(value, personal.open));
+  const openOne = (sealed: Sealed) => personal.open(sealed).catch(broken);
+  return (value) => during(reader, () => replaceSealed(value, openOne));
+}
+
+/** A value that somebody has changed does not end the replay. */
+function broken(error: unknown): { broken: string } {
+  if (!(error instanceof SealBroken)) throw error;
+  return { broken: error.message };
 }
 
 function until(text: string): Until {

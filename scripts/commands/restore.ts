@@ -1,7 +1,7 @@
 // `commerce restore`: restores a backup of the profile `embedded` into an empty data folder or database.
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { createFolderArchive } from '../../infra/archive/folder-archive.js';
+import { archiveIn } from '../../infra/archive/archive-objects.js';
 import { KeysRefused } from '../../infra/backup/keys-file.js';
 import { BackupRefused } from '../../infra/backup/manifest.js';
 import {
@@ -14,9 +14,9 @@ import {
 import type { Config } from '../../infra/config.js';
 import { findMasterKey, masterKeyPlace } from '../../infra/crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../../infra/crypto/subject-keys-postgres.js';
-import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
-import { createPostgresLogLoader } from '../../infra/event-store/postgres/postgres-log-loader.js';
-import { ARCHIVE_FOLDER } from '../../infra/modules/embedded-profile.js';
+import { createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
+import { OBJECTS_FOLDER } from '../../infra/modules/embedded-profile.js';
+import { createFolderObjects } from '../../infra/objects/folder-objects.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { createSchema } from '../../infra/stores/postgres-stores.js';
 import { CommandFailed } from '../errors.js';
@@ -80,17 +80,18 @@ async function intoStores(
   try {
     const { pool, schemas } = await shop.get('postgresServer');
     const stores = await shop.get('stores');
+    const loaderOf = await shop.get('logLoader');
     const deps = {
       stores,
       async prepare() {
         await createSchema(pool, schemas.readModels);
-        await createEventsTable(pool);
         await createSubjectKeysTable(pool);
+        return loaderOf(log);
       },
-      loader: createPostgresLogLoader(pool),
       store: createPostgresEventStore({ pool, codec: await shop.get('codec') }),
       keys: createPostgresSubjectKeys(pool),
-      archive: createFolderArchive(join(config.dataDir, ARCHIVE_FOLDER, log)),
+      archive: archiveIn(createFolderObjects(join(config.dataDir, OBJECTS_FOLDER)).of(log)),
+      objects: createFolderObjects(join(config.dataDir, OBJECTS_FOLDER)).of(log),
       dataDir: config.dataDir,
     };
     let restored: Restored | undefined;

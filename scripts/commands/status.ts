@@ -6,8 +6,8 @@ import { defined } from '../../domain/kernel/json.js';
 import type { LeaseState } from '../../infra/leadership/port.js';
 import { leaseOf } from '../../infra/modules/leadership.js';
 import { openShop } from '../../infra/modules/open-shop.js';
+import type { ProjectionReport } from '../../projections/rebuild/rebuilds.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
-import type { ProjectionStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
@@ -23,19 +23,16 @@ the log with the applied commits; the age of the last sweep is not a lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
-    .description('show which process leads, and each projection: version, lag, last sweep, quarantine')
+    .description('show which process leads, and each projection: version, lag, last sweep, quarantine, rebuilds')
     .option('--watch', 'refresh every two seconds, until Ctrl-C')
     .action(async (options: CommonOptions & { watch?: boolean }) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
-        const { projectors } = await shop.get('readModels');
+        const rebuilds = await shop.get('rebuilds');
         const leases = await shop.get('leases');
         const stop = options.watch ? stopSignal() : undefined;
         do {
-          const [lease, statuses] = await Promise.all([
-            leases.look(leaseOf(shop.config)),
-            Promise.all(projectors.map((projector) => projector.status())).then((all) => all.flat()),
-          ]);
+          const [lease, statuses] = await Promise.all([leases.look(leaseOf(shop.config)), rebuilds.report()]);
           const leader = leaderIn(lease);
           if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
           console.log(
@@ -71,7 +68,7 @@ function leaderLine(leader: Leader | null): string {
   return `The projectors run in the process ${holder}\n(term ${term}, last heartbeat ${heartbeat}).`;
 }
 
-function forMachines({ sweptTo, ...status }: ProjectionStatus) {
+function forMachines({ sweptTo, ...status }: ProjectionReport) {
   return { ...status, ...defined({ sweptTo: sweptTo === 0 ? undefined : timeOf(sweptTo) }) };
 }
 
@@ -87,8 +84,12 @@ function ago(ms: number): string {
   return `${Math.round(seconds / 3600).toLocaleString('en-GB')} h ago`;
 }
 
-function tables(statuses: readonly ProjectionStatus[]): string {
-  const projections = table({
+function tables(statuses: readonly ProjectionReport[]): string {
+  return [lagTable(statuses), MEANING, ...buildsTable(statuses), ...quarantineTable(statuses)].join('\n');
+}
+
+function lagTable(statuses: readonly ProjectionReport[]): string {
+  return table({
     head: ['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine'],
     rows: statuses.map(({ name, version, sweptTo, lag, paused, quarantine }) => [
       paused ? `${name} (paused)` : name,
@@ -100,12 +101,36 @@ function tables(statuses: readonly ProjectionStatus[]): string {
     ]),
     right: [1, 2, 3, 4, 5],
   });
-  const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
-  if (stuck.length === 0) return `${projections}\n${MEANING}`;
+}
 
+/** The builds in progress, and those that were given up. */
+function buildsTable(statuses: readonly ProjectionReport[]): string[] {
+  const builds = statuses.flatMap(({ name, builds }) =>
+    builds.flatMap((build) => (build.commits || build.error !== undefined ? [{ name, ...build }] : [])),
+  );
+  if (builds.length === 0) return [];
+  const rows = builds.map(({ name, version, phase, commits, perSecond, secondsLeft, waitsFor, error }) => [
+    name,
+    version,
+    phase,
+    commits ? `${commits.done} of ${commits.total}` : '',
+    perSecond ?? '',
+    secondsLeft ?? '',
+    waitsFor ?? error ?? '',
+  ]);
+  const head = ['projection', 'version', 'phase', 'commits', 'per second', 'seconds left', 'message'];
+  return ['\nRebuilds:', table({ head, rows, right: [3, 4, 5] })];
+}
+
+function quarantineTable(statuses: readonly ProjectionReport[]): string[] {
+  const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
+  if (stuck.length === 0) return [];
   const quarantine = table({
     head: ['projection', 'stream', 'commit', 'since', 'error'],
     rows: stuck.map(({ name, stream, commitNo, since, error }) => [name, stream, commitNo, since, error]),
   });
-  return `${projections}\n${MEANING}\n\nStreams in quarantine; the program retries them at its next start, \`commerce quarantine\` at once:\n${quarantine}`;
+  return [
+    '\nStreams in quarantine; the program retries them at its next start, `commerce quarantine` at once:',
+    quarantine,
+  ];
 }

@@ -8,6 +8,7 @@ import { type CommandNode, causeTree } from '../../read-api/console/causes.js';
 import { CommandFailed } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
+import { print } from '../printed.js';
 import { createProgress } from '../progress.js';
 
 const DEFAULT_DAYS = 7;
@@ -46,7 +47,8 @@ export function traceCommand(): Command {
         });
         progress.end();
         if (found.events.length === 0) throw new CommandFailed(nothing(correlationId, found, since));
-        console.log(json ? JSON.stringify({ correlationId, ...found }) : shown(correlationId, found));
+        if (json) console.log(JSON.stringify({ correlationId, ...found }));
+        else print(shown(correlationId, found));
       } finally {
         progress.end();
         await shop.close();

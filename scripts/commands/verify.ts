@@ -7,6 +7,7 @@ import { type CheckedReceipt, checkReceipt, RECEIPT_LINE } from '../../infra/arc
 import { InvalidNote, type NoteVerifier } from '../../infra/archive/signed-note.js';
 import type { ArchiveProblem, ArchiveReport } from '../../infra/archive/verify-archive.js';
 import { WrongUsage } from '../../infra/config.js';
+import { untilFinal } from '../../infra/log-file/final.js';
 import { type FileReport, verifyFile } from '../../infra/log-file/verify-file.js';
 import { type StoreReport, verifyStore } from '../../infra/log-file/verify-store.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
@@ -173,7 +174,7 @@ interface PrintedProblem {
   problem: string;
 }
 
-function problemLine({ where, line, stream, commitNo, problem }: PrintedProblem): string {
+export function problemLine({ where, line, stream, commitNo, problem }: PrintedProblem): string {
   const place = [where, line !== undefined && `line ${line}`].filter(Boolean).join(', ');
   const commit = stream === undefined ? undefined : `commit ${commitNo} of ${stream}`;
   return `${[place, commit].filter(Boolean).join(': ')}: ${problem}`;
@@ -208,6 +209,7 @@ interface CheckedLog extends StoreReport {
 async function verifyLog(shop: Shop): Promise<CheckedLog> {
   const store = await shop.get('eventStore');
   const clock = await shop.get('clock');
+  await untilFinal(store);
   const { size, upTo } = await (await shop.get('archiveIndex')).head();
   const progress = createProgress();
   try {

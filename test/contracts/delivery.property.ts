@@ -387,6 +387,7 @@ function faulty(store: DocumentStore, faults: Faults): DocumentStore {
     return whole();
   }
   return {
+    ...store,
     load: (documents, streams) => call(() => store.load(documents, streams)),
     save: (writes, positions, session) =>
       call(

@@ -7,11 +7,14 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import { type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore } from '../../infra/event-store/memory.js';
+import { bulkOf } from '../../projections/rebuild/bulk.js';
+import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import type {
   DocumentStore,
   DocumentWrite,
+  NewDocument,
   Sink,
   StoredDocument,
   StreamPosition,
@@ -185,10 +188,33 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       );
     });
 
-    it('are replaced by a lower one that holds for other projections', async () => {
-      await place([ORDER, at(5, 'a_v1')]);
-      await place([ORDER, at(4, 'a_v1', 'b_v1')]);
-      expect((await placesOf(ORDER)).get(ORDER)).to.deep.equal(at(4, 'a_v1', 'b_v1'));
+    it('are merged with what the stored one says of other projections', async () => {
+      await place([ORDER, at(5, 'a_v1')], [ITEM, at(3, 'a_v1', 'c_v1')]);
+      await place([ORDER, at(4, 'a_v1', 'b_v1')], [ITEM, at(7, 'b_v1')]);
+      expect(await placesOf(ORDER, ITEM)).to.deep.equal(
+        new Map([
+          [ORDER, { ...at(5, 'a_v1', 'b_v1'), held: { b_v1: { commitNo: 4 } } }],
+          [ITEM, { ...at(7, 'a_v1', 'b_v1', 'c_v1'), held: { a_v1: { commitNo: 3 }, c_v1: { commitNo: 3 } } }],
+        ]),
+      );
+    });
+
+    it('keep what several writers say at once of different projections', async () => {
+      const names = ['a_v1', 'b_v1', 'c_v1', 'd_v1'];
+      await Promise.all(names.map((name, n) => place([ORDER, at(n + 1, name)], [ITEM, at(5, name)])));
+      const held = { a_v1: { commitNo: 1 }, b_v1: { commitNo: 2 }, c_v1: { commitNo: 3 } };
+      expect(await placesOf(ORDER, ITEM)).to.deep.equal(
+        new Map([
+          [ORDER, { ...at(4, ...names), held }],
+          [ITEM, at(5, ...names)],
+        ]),
+      );
+    });
+
+    it('forget projections that are gone', async () => {
+      await place([ORDER, { ...at(5, 'a_v1', 'b_v1'), held: { a_v1: { commitNo: 2 } } }]);
+      await place([ORDER, { ...at(6, 'b_v1'), gone: ['a_v1', 'z_v1'] }]);
+      expect((await placesOf(ORDER)).get(ORDER)).to.deep.equal(at(6, 'b_v1'));
     });
 
     it('keep an error that a late writer does not know', async () => {
@@ -247,6 +273,70 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       await store.setSweepState(state);
       expect(await store.sweepState()).to.deep.equal(state);
       expect(await store.lineage()).to.equal(state.lineage);
+    });
+  });
+
+  describe('builds', () => {
+    const state = (build: number): BuildsState => ({ a: { serving: { version: 1, build, builtTo: 7 }, last: build } });
+
+    it('are written by one of several writers, which must know the current ones', async () => {
+      const before = (await store.builds())?.revision;
+      const first = await Promise.all([1, 2, 3].map((build) => store.setBuilds(state(build), before)));
+      expect(first.filter(Boolean)).to.have.length(1);
+      const found = (await store.builds())!;
+      expect(found.state).to.deep.equal(state(first.indexOf(true) + 1));
+      const next = await Promise.all([4, 5, 6].map((build) => store.setBuilds(state(build), found.revision)));
+      expect(next.filter(Boolean)).to.have.length(1);
+      expect((await store.builds())?.state).to.deep.equal(state(next.indexOf(true) + 4));
+      expect(await store.setBuilds(state(7), found.revision)).to.equal(false);
+      expect([...(await store.held()).keys()].every((stream) => stream.includes('#'))).to.equal(true);
+    });
+
+    it('have documents of their own, which are counted and dropped', async () => {
+      const build = { ...projection, build: 2 };
+      const there = physicalName(build);
+      await store.create(build);
+      await store.create(build);
+      expect(await store.count(there)).to.equal(0);
+      const writes = ['a', 'b', '*'].map((key) => written({ table: there, key, document: key === 'b' ? null : {} }));
+      await store.save([...writes, written({ key: 'a' })], new Map());
+      expect(await store.count(there)).to.equal(3);
+      expect(await store.count(table)).to.equal(1);
+      await store.drop(there);
+      await store.drop(there);
+      expect(await store.count(table)).to.equal(1);
+      await store.create(build);
+      expect(await store.count(there)).to.equal(0);
+    });
+
+    it('are filled in bulk, and a repeat after a crash changes nothing', async () => {
+      const build = { ...projection, build: 2 };
+      const there = physicalName(build);
+      const load = bulkOf(store);
+      await load.create(build);
+      await load.create(build);
+      const documents: NewDocument[] = Object.entries(oddDocuments).map(([key, document]) => {
+        return { key, document, positions: { [STOCK]: 7 } };
+      });
+      documents.push({ key: 'gone', document: null, positions: { [STOCK]: 3 } });
+      const many = Array.from({ length: 2_000 }, (_, n) => ({ key: `many ${n}`, document: { n }, positions: {} }));
+      await load.insert(there, documents.slice(0, 3));
+      await Promise.all([load.insert(there, documents), load.insert(there, many)]);
+      await load.insert(there, []);
+      await load.complete(build);
+      await load.complete(build);
+      await store.refresh?.(there);
+      expect(await store.count(there)).to.equal(documents.length + many.length);
+      const found = await store.load(
+        documents.map(({ key }) => ({ table: there, key })),
+        [],
+      );
+      const shown = found.documents.map(({ key, document, positions }) => ({ key, document, positions }));
+      expect(shown).to.have.deep.members(documents);
+      const [one] = found.documents;
+      const [outcome] = await store.save([{ ...one!, document: { changed: true } }], new Map());
+      expect(outcome).to.deep.equal({ saved: true });
+      await store.drop(there);
     });
   });
 

@@ -10,6 +10,7 @@ import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modu
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
 import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
 import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
+import { createDynamoLoader } from './dynamodb-loader.js';
 import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from './kinesis-checkpoints.js';
 import { createKinesisFeed } from './kinesis-feed.js';
@@ -60,6 +61,9 @@ export const dynamodbEventStoreParts = {
       if (isLocal) await createEventsTable({ client, table, streamArn: changes.arn });
       return createDynamoEventStore({ client, table, leases: name(TABLES.leases), codec, clock });
     }),
+
+  logLoader: ({ dynamoServer: { client, name, isLocal } }) =>
+    lazy(() => () => createDynamoLoader({ client, table: name(TABLES.events), isLocal })),
 
   snapshotTexts: ({ dynamodb: { client, name, isLocal }, clock }) =>
     lazy(async () => {

@@ -32,7 +32,10 @@ export const REQUEST_TIMEOUT_MS = 2_000;
 const CHECKPOINT_INTERVAL = 32;
 
 export interface EventStoreDb {
-  /** Appends after this revision, -1 for a new stream. False: the stream ends elsewhere. A repeat with the same id is true again. */
+  /**
+   * Appends after this revision, -1 for a new stream. False: the stream ends elsewhere. A repeat with the same id is true again.
+   * Throws `HiddenEvents`.
+   */
   append(stream: string, after: number, event: NewEvent): Promise<boolean>;
   /** Empty if the stream does not exist. Backwards from the end. */
   readStream(stream: string, options: { from: number | 'end'; count: number }): Promise<readonly RecordedEvent[]>;
@@ -69,8 +72,9 @@ export function createEventStoreDb(url: string): EventStoreDb {
       const event = binaryEvent({ id, type, data, metadata: { ...metadata } });
       const expectedRevision = after < 0 ? NO_STREAM : BigInt(after);
       try {
-        const { success } = await client.appendToStream(stream, event, { expectedRevision, ...limited });
-        return success;
+        const answer = await client.appendToStream(stream, event, { expectedRevision, ...limited });
+        if (answer.success && answer.nextExpectedRevision !== BigInt(after + 1)) throw new HiddenEvents(stream);
+        return answer.success;
       } catch (error) {
         if (typeOf(error) === ErrorType.WRONG_EXPECTED_VERSION) return false;
         throw error;
@@ -165,6 +169,16 @@ const LOST_CHANNEL = /Channel has been shut down|Failed to discover/;
 
 function typeOf(error: unknown): ErrorType | undefined {
   return error instanceof Error && isCommandError(error) ? error.type : undefined;
+}
+
+/** The server accepts a first event after others that were deleted softly. */
+export class HiddenEvents extends Error {
+  override name = 'HiddenEvents';
+  constructor(stream: string) {
+    super(
+      `Somebody has hidden events of the stream ${stream}: it was deleted, or its metadata limit what can be read.`,
+    );
+  }
 }
 
 class NoAnswer extends Error {

@@ -21,7 +21,7 @@ import { runsOf } from '../../../test/every-case.js';
 import { the } from '../../../test/the.js';
 import { createCommitCodec, positionOf } from '../codec.js';
 import { LoadConflict } from '../log-loader.js';
-import { createEventStoreDb, type EventStoreDb } from './client.js';
+import { createEventStoreDb, type EventStoreDb, HiddenEvents } from './client.js';
 import { fromEvent, NotACommit, prefixOf, toEvent } from './commit-event.js';
 import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
 import { createEventStoreDbLoader, LOADED_TOGETHER } from './loader.js';
@@ -162,6 +162,21 @@ describeWith([], 'The log on a server of EventStoreDB that fails', () => {
     expect((await all(store.newest(0))).map(({ commitNo }) => commitNo)).to.deep.equal([1, 2]);
   });
 
+  it('says that commits are hidden, instead of taking their stream for a shorter or a new one', async () => {
+    const [cut, hidden] = [newStream(), newStream()];
+    for (const stream of [cut, hidden]) await append(stream, await append(stream, START, 'c1'), 'c2');
+    const data = Buffer.from(JSON.stringify({ $tb: 1 }));
+    const limit = { id: crypto.randomUUID(), type: '$metadata', contentType: 'application/json', data };
+    server.log.append(`$$${prefix}${cut}`, 'any', [{ ...limit, metadata: new Uint8Array() }]);
+    await db.hide(prefix + hidden);
+    await db.end(prefix + (await endedAfterOne()));
+    expect(await all(store.newest(0))).to.have.length(5);
+    expect(await failure(all(store.read(cut)))).to.be.instanceOf(HiddenEvents);
+    expect(await all(store.read(cut, 1))).to.have.length(1);
+    expect(await failure(append(hidden, START, 'c3'))).to.be.instanceOf(HiddenEvents);
+    expect(await failure(all(store.read(hidden)))).to.be.instanceOf(HiddenEvents);
+  });
+
   it('is loaded byte for byte, repeatably, and not over another log', async () => {
     const commits = chainsOf(30, 5);
     const loader = createEventStoreDbLoader({ db, prefix });
@@ -176,6 +191,12 @@ describeWith([], 'The log on a server of EventStoreDB that fails', () => {
     const other = codec.encode(the(first).pk, START, noteCommit(START, 'other', {}));
     expect(await failure(loader.load([other]))).to.be.instanceOf(LoadConflict);
   });
+
+  async function endedAfterOne(): Promise<StreamId> {
+    const stream = newStream();
+    await append(stream, START, 'c1');
+    return stream;
+  }
 
   async function append(stream: StreamId, after: Position, command: string): Promise<Position> {
     const result = await store.append(stream, after, noteCommit(after, command, {}));

@@ -17,15 +17,15 @@ import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
-import { ENGINE, type EventStoreDb, isTransient, REQUEST_TIMEOUT_MS } from './client.js';
+import { ENGINE, type EventStoreDb, HiddenEvents, isTransient } from './client.js';
 import { fromEvent, NotACommit, toEvent } from './commit-event.js';
 import { createLogOrder, type Found } from './log-order.js';
 
 /**
- * An older commit is not sent, because the watermark might pass it. The rest of the lag covers the attempt itself, whose time limit
- * the server knows and keeps, and the second that a `Date` header leaves open.
+ * An older commit is not sent, because the watermark might pass it. The three seconds cover the attempt itself, whose time limit of
+ * two the server knows and keeps, and the second that a `Date` header leaves open.
  */
-const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - REQUEST_TIMEOUT_MS - 1_000;
+const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 3_000;
 
 /** Retry time for one page of a read. */
 const READ_BUDGET_MS = 5_000;
@@ -61,8 +61,9 @@ export function createEventStoreDbEventStore({
   const budget = { engine: ENGINE, isRetryable: isTransient, clock };
   const reading = <T>(attempt: () => Promise<T>) => withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, attempt);
 
-  /** Asks for the time of the server once a minute, for all who wait. Reads and appends do not show it. */
   let asking: Promise<void> | undefined;
+
+  /** Asks for the time of the server once a minute, for all who wait. Reads and appends do not show it. */
   async function requireStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
     asking ??= askTime().finally(() => {
@@ -105,7 +106,10 @@ export function createEventStoreDbEventStore({
   async function* storedIn(stream: StreamId, after: number): AsyncGenerator<StoredCommit> {
     for (let from = after, isLast = false; !isLast; from += READ_PAGE_EVENTS) {
       const page = await reading(() => db.readStream(prefix + stream, { from, count: READ_PAGE_EVENTS }));
-      for (const event of page) yield fromEvent(prefix, event);
+      for (const [index, event] of page.entries()) {
+        if (Number(event.revision) !== from + index) throw new HiddenEvents(event.streamId);
+        yield fromEvent(prefix, event);
+      }
       isLast = page.length < READ_PAGE_EVENTS;
     }
   }
@@ -155,9 +159,12 @@ export function createEventStoreDbEventStore({
   };
 }
 
-/** An event that is no commit gets the place of its arrival. Whoever reads its stream gets an error. */
+/**
+ * An event that is no commit gets the place of its arrival. Whoever reads its stream gets an error. The server's own events, such
+ * as a tombstone, are left out: the feed raises the alarm.
+ */
 function commitIn(prefix: string, event: AllStreamRecordedEvent): Found | undefined {
-  if (!event.streamId.startsWith(prefix)) return undefined;
+  if (!event.streamId.startsWith(prefix) || event.type.startsWith('$')) return undefined;
   try {
     const commit = fromEvent(prefix, event);
     return { entry: entryOf(commit), commit };

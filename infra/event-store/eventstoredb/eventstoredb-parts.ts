@@ -12,6 +12,7 @@ import { createEventStoreDb, ENGINE, type EventStoreDb } from './client.js';
 import { prefixOf } from './commit-event.js';
 import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
 import { eventStoreDbStore, markStreamOf } from './eventstoredb-store.js';
+import { createEventStoreDbLoader } from './loader.js';
 
 interface EventStoreDbParts {
   eventStoreDbServer: {
@@ -53,6 +54,9 @@ export const eventstoredbEventStoreParts = {
       const prefix = prefixOf(shop, log);
       return createEventStoreDbEventStore({ db, prefix, codec, clock, duringTerm: createDuringTerm(pool) });
     }),
+
+  logLoader: ({ eventStoreDbServer: { db, shop } }) =>
+    lazy(() => async (log) => createEventStoreDbLoader({ db, prefix: prefixOf(shop, log) })),
 
   snapshotTexts: ({ postgres: { pool } }) =>
     lazy(async () => {

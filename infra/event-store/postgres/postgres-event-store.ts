@@ -23,13 +23,19 @@ import {
   onlyRow,
   queryWithin,
   statement,
-  textArray,
   withConnection,
 } from '../../postgres.js';
 import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
-import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit } from './postgres-events-table.js';
+import {
+  COMMIT_COLUMNS,
+  COMMIT_TYPES,
+  type CommitRow,
+  commitColumns,
+  EVENTS_SQL,
+  storedCommit,
+} from './postgres-events-table.js';
 import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
 
 /**
@@ -223,9 +229,7 @@ const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
  */
 const INSERT_SQL = `
   insert into events (${COMMIT_COLUMNS})
-  select r.* from unnest(
-    $1::text[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::smallint[]
-  ) r (${COMMIT_COLUMNS})
+  select r.* from unnest(${COMMIT_TYPES.map((type, n) => `$${n + 1}::${type}[]`).join(', ')}) r (${COMMIT_COLUMNS})
   where abs((select ${STORE_NOW}) - $12::bigint) <= ${MAX_CLOCK_SKEW_MS}
     and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000`;
 
@@ -262,21 +266,7 @@ async function insertOnce(
 /** Sorted, so that two inserts for the same positions cannot deadlock. */
 function insertValues(commits: readonly StoredCommit[], now: number): unknown[] {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
-  const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
-  return [
-    textArray(column('pk')),
-    column('sk'),
-    column('f'),
-    column('fv'),
-    column('lv'),
-    textArray(column('ev')),
-    column('at'),
-    textArray(sorted.map(({ cs }) => JSON.stringify(cs))),
-    textArray(column('ph')),
-    textArray(column('h')),
-    column('lp'),
-    now,
-  ];
+  return [...commitColumns(sorted), now];
 }
 
 const LOOK_UP_SQL = `

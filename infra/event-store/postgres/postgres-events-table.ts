@@ -2,6 +2,7 @@
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { LOG_PARTITIONS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
+import { textArray } from '../../postgres.js';
 
 export const EVENTS_SQL = `
 create table events (
@@ -54,8 +55,43 @@ create trigger events_append_only before update or delete or truncate on events
 alter table events enable always trigger events_append_only;
 `;
 
+const TYPES = {
+  pk: 'text',
+  sk: 'int',
+  f: 'smallint',
+  fv: 'int',
+  lv: 'int',
+  ev: 'text',
+  at: 'bigint',
+  cs: 'text',
+  ph: 'text',
+  h: 'text',
+  lp: 'smallint',
+} as const satisfies Record<keyof StoredCommit, string>;
+
 /** The columns of a stored commit. All but `cs` need no conversion. */
 export const COMMIT_COLUMNS = 'pk, sk, f, fv, lv, ev, at, cs, ph, h, lp';
+
+/** Their types, in the same order. */
+export const COMMIT_TYPES = COMMIT_COLUMNS.split(', ').map((name) => TYPES[name as keyof StoredCommit]);
+
+/** The values of these columns, for arrays of these types. */
+export function commitColumns(commits: readonly StoredCommit[]): unknown[] {
+  const column = <K extends keyof StoredCommit>(name: K) => commits.map((commit) => commit[name]);
+  return [
+    textArray(column('pk')),
+    column('sk'),
+    column('f'),
+    column('fv'),
+    column('lv'),
+    textArray(column('ev')),
+    column('at'),
+    textArray(commits.map(({ cs }) => JSON.stringify(cs))),
+    textArray(column('ph')),
+    textArray(column('h')),
+    column('lp'),
+  ];
+}
 
 export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
 

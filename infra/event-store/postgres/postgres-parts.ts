@@ -6,6 +6,7 @@ import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
 import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
 import { createFeedWakes, type FeedWakes } from './postgres-feed-wakes.js';
+import { createPostgresLoader } from './postgres-loader.js';
 import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
 
 /** The lookup of a commit that does not exist. */
@@ -29,6 +30,8 @@ export const postgresEventStoreParts = {
       await createEventsTable(pool);
       return createPostgresEventStore({ pool, codec, clock, wakes });
     }),
+
+  logLoader: ({ postgresServer: { pool } }) => lazy(() => () => createPostgresLoader(pool)),
 
   snapshotTexts: ({ postgres: { pool } }) =>
     lazy(async () => {

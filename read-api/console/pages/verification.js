@@ -34,13 +34,13 @@ export function verificationPage(/** @type {{ update(): void }} */ { update }) {
 }
 
 function answerView({ origin, verifierKey, checkpoint, beyond }) {
-  const rest = html`${beyond.atLeast ? 'At least ' : ''}${plural(beyond.commits, 'commit')}`;
+  const rest = `${beyond.atLeast ? 'at least ' : ''}${plural(beyond.commits, 'commit')}`;
   return html`
     ${
       checkpoint === null
-        ? html`<p>Nothing is archived yet. ${rest} rest on the chain of hashes alone.</p>`
+        ? html`<p>Nothing is archived yet. The log (${rest}) rests on the chain of hashes alone.</p>`
         : html`<p><strong>${plural(checkpoint.size, 'commit')}</strong> are covered by the newest checkpoint, up to ${timeView(checkpoint.upTo)} UTC.
-            ${rest} came after it, and rest on the chain of hashes alone until the next one.</p>`
+            ${beyond.commits === 0 ? 'Nothing was committed since.' : `After it came ${rest}, which rest on the chain of hashes alone until the next one.`}</p>`
     }
     <dl class="facts wide">
       <dt>Log</dt><dd class="id">${origin}</dd>
@@ -52,5 +52,5 @@ function answerView({ origin, verifierKey, checkpoint, beyond }) {
               <dt>Cosigned by</dt><dd>${checkpoint.cosignedBy.length === 0 ? 'no witness' : checkpoint.cosignedBy.join(', ')}</dd>`
       }
     </dl>
-    ${checkpoint === null ? nothing : html`<h2>Checkpoint</h2><pre class="json" tabindex="0">${checkpoint.note}</pre>`}`;
+    ${checkpoint === null ? nothing : html`<h2>Checkpoint</h2><pre class="json">${checkpoint.note}</pre>`}`;
 }

@@ -1,0 +1,147 @@
+// Fills a new build. First the log is read in parallel segments, and each event is put aside for the document that it changes; then
+// the documents are folded, slice by slice, and written in bulk. So a document that many streams feed is written once, and only
+// the segments and slices at work are in memory.
+import type { Hlc } from '../../domain/kernel/clock.js';
+import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
+import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
+import { createEvolution, type Draft, type Evolution, type IsSkipped } from '../runtime/evolution.js';
+import type { Projection } from '../runtime/projection.js';
+import type { NewDocument } from '../runtime/sink.js';
+import type { Spill, SpillPlan } from './spill.js';
+
+/** Commits of one segment, and of one slice of documents. Those at work are in memory. */
+export const LOAD_SIZES = { segment: 5_000, slice: 20_000 };
+
+/** Commits or documents that are processed without a break, so that the process can do other work. */
+const COMMITS_AT_ONCE = 50;
+
+/** Documents of one bulk write. */
+const DOCUMENTS_AT_ONCE = 2_000;
+
+/** The definition cannot process a commit. */
+export class Indigestible extends Error {
+  override name = 'Indigestible';
+  constructor(
+    readonly stream: StreamId,
+    readonly commitNo: number,
+    cause: unknown,
+  ) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+export interface LoadDeps {
+  /** The build. */
+  projection: Projection<never, never>;
+  store: Pick<EventStore, 'log' | 'stored'>;
+  decode(stored: StoredCommit): Commit;
+  spill: Spill;
+  /** Called with the time that a piece of work took, in ms. */
+  rest(ms: number): Promise<void>;
+  /** Commits that operators skip. They may be unreadable. */
+  isSkipped: IsSkipped;
+  sizes: typeof LOAD_SIZES;
+}
+
+/** Divides the log up to this time. Entries of one time are in one segment. */
+export async function planLoad({ projection, store, sizes }: LoadDeps, upTo: Hlc): Promise<SpillPlan> {
+  const segments: Hlc[] = [];
+  let commits = 0;
+  let inSegment = 0;
+  let last: Hlc = 0;
+  for await (const { stream, at } of store.log(0, upTo)) {
+    if (!projection.categories.includes(categoryOf(stream))) continue;
+    if (inSegment >= sizes.segment && at > last) {
+      segments.push(last);
+      inSegment = 0;
+    }
+    inSegment++;
+    commits++;
+    last = at;
+  }
+  return { segments: [...segments, upTo], slices: Math.ceil(commits / sizes.slice) || 1, commits };
+}
+
+/** Puts the events of one segment aside. `onCommits` is called with the number of commits, now and then. */
+export async function readSegment(
+  { projection, store, decode, spill, rest, isSkipped }: LoadDeps,
+  plan: SpillPlan,
+  segment: number,
+  onCommits: (commits: number) => void,
+): Promise<void> {
+  const evolution = createEvolution(projection);
+  const slices = Array.from({ length: plan.slices }, (): string[] => []);
+  const range = { after: endOf(plan.segments[segment - 1] ?? 0), upTo: plan.segments[segment] as Hlc };
+  let piece: StoredCommit[] = [];
+  const process = async () => {
+    const began = performance.now();
+    for (const stored of piece) spillCommit(stored, evolution, decode, slices);
+    onCommits(piece.length);
+    piece = [];
+    await rest(performance.now() - began);
+  };
+  for await (const stored of store.stored(range)) {
+    if (!projection.categories.includes(categoryOf(stored.pk))) continue;
+    if (isSkipped(projection.name, stored.pk, stored.sk)) continue;
+    if (piece.push(stored) === COMMITS_AT_ONCE) await process();
+  }
+  await process();
+  await spill.write(segment, slices);
+}
+
+function spillCommit(stored: StoredCommit, evolution: Evolution, decode: LoadDeps['decode'], slices: string[][]): void {
+  const { pk: stream, sk: commitNo, at } = stored;
+  try {
+    for (const [key, events] of evolution.touches(decode(stored))) {
+      slices[sliceOf(key, slices.length)]?.push(JSON.stringify([key, stream, commitNo, at, events]));
+    }
+  } catch (error) {
+    throw new Indigestible(stream, commitNo, error);
+  }
+}
+
+/** Folds the documents of one slice and writes them. Returns their number. */
+export async function loadSlice(
+  { projection, spill, rest }: Pick<LoadDeps, 'projection' | 'spill' | 'rest'>,
+  slice: number,
+  insert: (documents: readonly NewDocument[]) => Promise<void>,
+): Promise<number> {
+  const evolution = createEvolution(projection);
+  const drafts = new Map<string, Draft>();
+  let began = performance.now();
+  let records = 0;
+  for await (const [key, stream, commitNo, at, events] of spill.read(slice)) {
+    try {
+      const commit = { stream, position: { commitNo, at } };
+      for (const [changed, draft] of evolution.evolve(commit, new Map([[key, events]]), (one) => drafts.get(one))) {
+        drafts.set(changed, draft);
+      }
+    } catch (error) {
+      throw new Indigestible(stream, commitNo, error);
+    }
+    if (++records % COMMITS_AT_ONCE > 0) continue;
+    await rest(performance.now() - began);
+    began = performance.now();
+  }
+  let some: NewDocument[] = [];
+  for (const [key, { document, positions }] of drafts) {
+    if (some.push({ key, document: document ?? null, positions }) < DOCUMENTS_AT_ONCE) continue;
+    await insert(some);
+    some = [];
+  }
+  if (some.length > 0) await insert(some);
+  return drafts.size;
+}
+
+/** After all entries of this time. */
+function endOf(at: Hlc): LogEntry {
+  return { at: at + 1, stream: '' as StreamId, commitNo: 0 };
+}
+
+/** FNV-1a. The same key is in the same slice, in every process. */
+function sliceOf(key: string, slices: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  return (hash >>> 0) % slices;
+}

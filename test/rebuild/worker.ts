@@ -1,0 +1,40 @@
+// A process that rebuilds, and kills itself at a given call to the store or the spill: before it, in the middle of it, or after it.
+// Arguments: URL of the database, folder of the spill, number of the call (0: never), when. It prints the number of its calls.
+import { setTimeout as delay } from 'node:timers/promises';
+import { openRebuildWorld } from './world.js';
+
+const [url, folder, killAt, when] = process.argv.slice(2) as [string, string, string, string];
+let calls = 0;
+
+function around<T extends object>(target: T): T {
+  return new Proxy(target, {
+    get(from, name) {
+      const member = from[name as keyof T];
+      if (typeof member === 'object' && member !== null) return around(member);
+      if (typeof member !== 'function' || name === 'onDoubt' || name === 'read') return member;
+      return (...args: unknown[]) => call(() => (member as (...all: unknown[]) => unknown).apply(from, args));
+    },
+  });
+}
+
+async function call(work: () => unknown): Promise<unknown> {
+  if (++calls !== Number(killAt)) return work();
+  if (when === 'before') await die();
+  const working = Promise.resolve(work());
+  if (when === 'midway') {
+    await Promise.race([working, delay(calls % 4)]);
+    await die();
+  }
+  await working;
+  return die();
+}
+
+function die(): Promise<never> {
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise(() => {});
+}
+
+const world = await openRebuildWorld(url, folder, around);
+await world.rebuilds.run('texts', { signal: new AbortController().signal, segments: 3, verify: 'full' });
+console.log(calls);
+await world.close();
