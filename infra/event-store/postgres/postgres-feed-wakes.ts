@@ -1,5 +1,5 @@
-// Tells the feeds that the log has new commits, so that they do not wait for their next poll: those of this process directly, those
-// of other processes by NOTIFY.
+// Tells the feeds that the log has new commits, so that they do not wait for their next poll: those of this process directly,
+// those of other processes by NOTIFY.
 import type { Pool } from 'pg';
 
 export const WAKE_CHANNEL = 'commerce_log';
@@ -11,8 +11,8 @@ const WAKE_EVERY_MS = 20;
 const NOTIFY_OTHERS_EVERY_MS = 250;
 
 /**
- * NOTIFY takes a lock that serialises commits, so it runs in a transaction of its own. A notification may be lost, so it need not
- * wait for the disk.
+ * NOTIFY takes a lock that serialises commits, so it runs in a transaction of its own. A notification may be lost, so it need
+ * not wait for the disk.
  */
 const NOTIFY_SQL = `begin; set local synchronous_commit = off; notify ${WAKE_CHANNEL}; commit`;
 

@@ -27,8 +27,8 @@ const REST_PER_PAGE = 2;
 const LONGEST_REST_MS = 50;
 
 /**
- * The checkpoint is stored when there is nothing more to deliver, at the end, and at this interval while there is. What a crash makes
- * the feed repeat, the positions of the read models skip.
+ * The checkpoint is stored when there is nothing more to deliver, at the end, and at this interval while there is. What a crash
+ * makes the feed repeat, the positions of the read models skip.
  */
 const SAVE_EVERY_MS = 1_000;
 
