@@ -101,6 +101,9 @@ for (const profile of PROFILES) {
       expect(body.data[0].by).to.deep.equal({ type: 'process', id: 'command-line' });
       const same = await run('diff', 'stock', '--json');
       expect([same.code, same.stdout], same.stderr).to.deep.equal([0, '']);
+      const rebuilt = await run('rebuild', 'stock');
+      expect(rebuilt.code, rebuilt.stderr).to.equal(0);
+      expect(await unitsAt('annex'), 'also in a rebuilt projection').to.equal(2);
 
       expect((await run('quarantine', 'unskip', entry.id, '--reason', 'mended')).code).to.equal(0);
       await eventually('the log shows the item up to its watermark', async () => {
