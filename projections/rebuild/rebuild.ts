@@ -333,6 +333,8 @@ export async function finishBuild(
     await changing;
     await patiently(() =>
       builds.change(name, (found) => {
+        // The switch was written, but its acknowledgement was lost.
+        if (found.serving.build === next.build) return undefined;
         claimed(found, runner);
         return switched(found, clock());
       }),

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { WrongUsage } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
-import { RebuildFailed } from '../../projections/rebuild/rebuild.js';
+import { RebuildFailed, TakenOver } from '../../projections/rebuild/rebuild.js';
 import { DEFAULT_SEGMENTS, MAX_SEGMENTS, type Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import type { Verify } from '../../projections/runtime/builds.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
@@ -85,6 +85,9 @@ async function rebuild(
       process.exitCode = 1;
     } else if (error instanceof RebuildFailed) {
       console.error(`${error.projection} is not rebuilt, and its old build serves on: ${error.message}`);
+      process.exitCode = 1;
+    } else if (error instanceof TakenOver) {
+      console.error(`${error.message} \`status\` shows it.`);
       process.exitCode = 1;
     } else throw error;
   } finally {

@@ -18,7 +18,7 @@ const TIMEOUT_MS = 120_000 + KILLS * 30_000;
 
 const STREAMS = Array.from({ length: 40 }, (_, n): StreamId => `note#${n}`);
 const TEXTS = Array.from({ length: 30 }, (_, n) => `text ${n}`);
-const FIRST_COMMITS = 800;
+const FIRST_COMMITS = 400;
 const WHEN = ['before', 'midway', 'after'] as const;
 
 describeWith('postgres', 'Rebuilds that are killed', function (engines) {
@@ -140,7 +140,7 @@ function logOf({ store }: RebuildWorld, random: () => number) {
 async function writing(log: Log, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await log.write(3);
-    await delay(40);
+    await delay(100);
   }
 }
 
