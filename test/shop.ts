@@ -1,6 +1,8 @@
 // A whole write side in memory, with its endpoints and the queries that fold its streams.
 import type { CartsInUse } from '../commands/cart/customer-carts.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
+import { opsEndpoints } from '../commands/ops/endpoints.js';
+import { createOperations } from '../commands/ops/operations.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../commands/shop/settings.js';
@@ -100,6 +102,8 @@ export function createShop({
   const reader = createCurrentCartReader({ currentCarts: readModel(queries), states: runner });
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
+  const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
+  const operations = createOperations({ runner, quarantine, targets: ['agenda'], checkout, settlement });
   const endpoints = [
     ...writeSide({
       runner,
@@ -121,6 +125,7 @@ export function createShop({
       settings: createCurrentSettings({ runner, clock }),
       ...caches,
     }),
+    ...opsEndpoints({ operations }),
     ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, views }),
     ...testPaymentEndpoints({
       runner,

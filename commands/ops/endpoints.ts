@@ -36,6 +36,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       summary: 'Retry a commit in quarantine',
       description: 'The projection processes the commit again, and all later commits of the stream.',
       params: entryParams,
+      find: ({ params }) => operations.entryOf(askedId(skipIdSchema, params.id)),
       body: mayExplain,
       answers: { 200: retryAnswer },
       async handle({ params, body, command }) {
@@ -52,6 +53,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       description:
         'The projection goes on as if the commit did not exist, also when it is compared with the log or rebuilt. The log keeps the commit.',
       params: entryParams,
+      find: ({ params }) => operations.commitOf(askedId(skipIdSchema, params.id)),
       body: mustExplain,
       answers: { 201: skipAnswer },
       async handle({ params, body, command }) {
@@ -66,6 +68,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       summary: 'End the skip of a commit',
       description: 'Documents that lack the commit are found by the next comparison with the log, which repairs them.',
       params: entryParams,
+      find: ({ params }) => operations.skipOf(askedId(skipIdSchema, params.id)),
       body: mustExplain,
       answers: { 200: skipAnswer },
       async handle({ params, body, command }) {
@@ -80,6 +83,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       summary: 'Pause a projection or the agenda',
       description: 'A paused projection shows what it has. A paused agenda does no work that is due.',
       params: workParams,
+      find: async ({ params }) => operations.requireTarget(params.target),
       body: mustExplain,
       answers: { 200: workAnswer },
       async handle({ params, body, command }) {
@@ -93,6 +97,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       summary: 'Resume a projection or the agenda',
       description: 'A resumed projection catches up.',
       params: workParams,
+      find: async ({ params }) => operations.requireTarget(params.target),
       body: mayExplain,
       answers: { 200: workAnswer },
       async handle({ params, body, command }) {
@@ -109,6 +114,7 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       description:
         'States what became of an operation that the payment provider does not report. Look it up at the provider first: the shop goes on as if the provider had said it.',
       params: z.strictObject({ id: pathId(paymentIdSchema, 'payment_536365') }),
+      find: ({ params }) => operations.paymentOf(askedId(paymentIdSchema, params.id)),
       body: z.strictObject({
         operationId: z.string().min(1).max(200),
         outcome: z.enum(RECORDED_OUTCOMES),

@@ -14,6 +14,13 @@ import type { Settlement } from '../order/settlement.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 
 export interface Operations {
+  /** These throw `not_found` if there is nothing of that name. */
+  entryOf(id: string): Promise<Quarantined>;
+  /** What is in quarantine under this id, or was until it was skipped. */
+  commitOf(skipId: string): Promise<Skip | Quarantined>;
+  skipOf(skipId: string): Promise<Skip>;
+  requireTarget(target: string): void;
+  paymentOf(paymentId: string): Promise<Payment>;
   /** Returns the entry that is left, if the commit fails again. Throws `not_found`. */
   retry(id: string, reason: string | undefined, meta: CommandMeta): Promise<Retried>;
   /** Skips the commit that is in quarantine under this id. Throws `not_found`. */
@@ -59,16 +66,41 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
     );
   }
 
+  /** A repeat finds the skip, but no entry in quarantine any more. */
+  async function commitOf(skipId: string): Promise<Skip | Quarantined> {
+    return (await knownSkip(skipId)) ?? entryOf(skipId);
+  }
+
+  async function knownSkip(skipId: string): Promise<Skip | undefined> {
+    return (await runner.load(ops, OPS)).state.skips.find((skip) => skip.skipId === skipId);
+  }
+
+  async function skipOf(skipId: string): Promise<Skip> {
+    return existing(await knownSkip(skipId), skipId);
+  }
+
+  function requireTarget(target: string): void {
+    if (!targets.includes(target))
+      throw new Problem('not_found', `There is no ${target}; there are ${targets.join(', ')}.`);
+  }
+
   async function decide(command: OpsCommand & { target: string }, meta: CommandMeta): Promise<Ops> {
-    if (!targets.includes(command.target)) {
-      throw new Problem('not_found', `There is no ${command.target}; there are ${targets.join(', ')}.`);
-    }
+    requireTarget(command.target);
     const decided = await tell(command, meta);
     await quarantine.release();
     return decided;
   }
 
   return {
+    entryOf,
+    commitOf,
+    skipOf,
+    requireTarget,
+
+    async paymentOf(paymentId) {
+      return existing((await runner.load(payment, streamOf(paymentId))).state, paymentId);
+    },
+
     async retry(id, reason, meta) {
       const entry = await entryOf(id);
       const { projection, stream, commitNo } = entry;
@@ -79,9 +111,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
     },
 
     async skip(skipId, reason, meta) {
-      // A repeat finds the skip, but no entry in quarantine any more.
-      const known = (await runner.load(ops, OPS)).state.skips.find((skip) => skip.skipId === skipId);
-      const { projection, stream, commitNo } = known ?? (await entryOf(skipId));
+      const { projection, stream, commitNo } = await commitOf(skipId);
       const skip = { skipId, projection, stream, commitNo };
       await tell({ type: 'SkipCommit', ...skip, reason }, meta);
       await quarantine.release();
@@ -89,11 +119,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
     },
 
     async endSkip(skipId, reason, meta) {
-      const { skips } = (await runner.load(ops, OPS)).state;
-      const skip = existing(
-        skips.find((one) => one.skipId === skipId),
-        skipId,
-      );
+      const skip = await skipOf(skipId);
       await tell({ type: 'EndSkip', skipId, reason }, meta);
       await quarantine.release();
       return skip;

@@ -14,6 +14,7 @@ import {
   UnreadableCommit,
 } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
+import { shortText } from '../../domain/kernel/text.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from '../queries/lists.js';
 import { type EventEntry, entryOf, entrySchema, type Unreadable, whyUnreadable } from './entries.js';
 import { endOf, momentSchema, startOf } from './replay.js';
@@ -123,10 +124,7 @@ export function logQuery(reader: LogReader): Endpoint {
       type: z
         .enum(Object.keys(shopEvents) as [string, ...string[]], 'must be a type of event, such as OrderPlaced')
         .optional(),
-      correlationId: z
-        .string()
-        .min(1)
-        .max(300)
+      correlationId: shortText(300)
         .optional()
         .meta({
           description:

@@ -6,7 +6,7 @@ import { defined } from '../../domain/kernel/json.js';
 import { MAX_SEGMENTS, type ProjectionReport, type Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import { PHASES } from '../../projections/runtime/builds.js';
 
-const name = z.string().max(100).meta({ example: 'orders' });
+const name = z.string().meta({ pattern: '^[a-z][a-z0-9-]{0,49}$', example: 'orders' });
 
 const buildAnswer = z
   .strictObject({
@@ -93,7 +93,7 @@ export function projectionEndpoints({ rebuilds }: { rebuilds: Rebuilds }): Endpo
       path: '/v1/ops/projections/{name}/rebuilds/{build}',
       summary: 'Get a build of a projection',
       roles: ['ops'],
-      params: z.strictObject({ name, build: z.string().max(20).meta({ example: '2' }) }),
+      params: z.strictObject({ name, build: z.string().meta({ pattern: '^[1-9][0-9]{0,8}$', example: '2' }) }),
       answers: { 200: buildAnswer },
       async handle({ params }) {
         return { status: 200, body: await rebuilds.build(known(params.name), Number(params.build)) };
