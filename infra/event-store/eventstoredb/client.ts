@@ -33,10 +33,10 @@ const CHECKPOINT_INTERVAL = 32;
 
 export interface EventStoreDb {
   /**
-   * Appends after this revision, -1 for a new stream. False: the stream ends elsewhere. A repeat with the same id is true again.
-   * Throws `HiddenEvents`.
+   * Appends after this revision, -1 for a new stream. Returns the revision of the event, the same again for a repeat with its id;
+   * undefined if the stream ends elsewhere. After a soft deletion a stream is new, but its revisions continue.
    */
-  append(stream: string, after: number, event: NewEvent): Promise<boolean>;
+  append(stream: string, after: number, event: NewEvent): Promise<number | undefined>;
   /** Empty if the stream does not exist. Backwards from the end. */
   readStream(stream: string, options: { from: number | 'end'; count: number }): Promise<readonly RecordedEvent[]>;
   /** Forwards from the position itself; backwards from the event before it. */
@@ -73,10 +73,9 @@ export function createEventStoreDb(url: string): EventStoreDb {
       const expectedRevision = after < 0 ? NO_STREAM : BigInt(after);
       try {
         const answer = await client.appendToStream(stream, event, { expectedRevision, ...limited });
-        if (answer.success && answer.nextExpectedRevision !== BigInt(after + 1)) throw new HiddenEvents(stream);
-        return answer.success;
+        return answer.success ? Number(answer.nextExpectedRevision) : undefined;
       } catch (error) {
-        if (typeOf(error) === ErrorType.WRONG_EXPECTED_VERSION) return false;
+        if (typeOf(error) === ErrorType.WRONG_EXPECTED_VERSION) return undefined;
         throw error;
       }
     },
@@ -169,16 +168,6 @@ const LOST_CHANNEL = /Channel has been shut down|Failed to discover/;
 
 function typeOf(error: unknown): ErrorType | undefined {
   return error instanceof Error && isCommandError(error) ? error.type : undefined;
-}
-
-/** The server accepts a first event after others that were deleted softly. */
-export class HiddenEvents extends Error {
-  override name = 'HiddenEvents';
-  constructor(stream: string) {
-    super(
-      `Somebody has hidden events of the stream ${stream}: it was deleted, or its metadata limit what can be read.`,
-    );
-  }
 }
 
 class NoAnswer extends Error {

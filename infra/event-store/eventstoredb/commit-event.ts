@@ -48,6 +48,15 @@ export function fromEvent(prefix: string, event: RecordedEvent): StoredCommit {
   return { ...rest, pk: rest.pk as StreamId, ev: Buffer.from(data.buffer, data.byteOffset, data.length).toString() };
 }
 
+export class HiddenEvents extends Error {
+  override name = 'HiddenEvents';
+  constructor(stream: string) {
+    super(
+      `Somebody has hidden events of the stream ${stream}: it was deleted, or its metadata limit what can be read.`,
+    );
+  }
+}
+
 export class NotACommit extends Error {
   override name = 'NotACommit';
   constructor(

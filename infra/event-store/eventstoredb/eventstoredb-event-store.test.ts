@@ -21,8 +21,8 @@ import { runsOf } from '../../../test/every-case.js';
 import { the } from '../../../test/the.js';
 import { createCommitCodec, positionOf } from '../codec.js';
 import { LoadConflict } from '../log-loader.js';
-import { createEventStoreDb, type EventStoreDb, HiddenEvents } from './client.js';
-import { fromEvent, NotACommit, prefixOf, toEvent } from './commit-event.js';
+import { createEventStoreDb, type EventStoreDb } from './client.js';
+import { fromEvent, HiddenEvents, NotACommit, prefixOf, toEvent } from './commit-event.js';
 import { createEventStoreDbEventStore } from './eventstoredb-event-store.js';
 import { createEventStoreDbLoader, LOADED_TOGETHER } from './loader.js';
 
@@ -301,9 +301,9 @@ function losingReplies(db: EventStoreDb, loseReply: () => boolean): EventStoreDb
   return {
     ...db,
     async append(...request) {
-      const isStored = await db.append(...request);
-      if (isStored && loseReply()) throw Object.assign(new Error('Channel has been shut down'));
-      return isStored;
+      const revision = await db.append(...request);
+      if (revision !== undefined && loseReply()) throw Object.assign(new Error('Channel has been shut down'));
+      return revision;
     },
   };
 }

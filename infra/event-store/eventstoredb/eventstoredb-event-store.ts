@@ -17,8 +17,8 @@ import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { createStoreClock } from '../store-clock.js';
-import { ENGINE, type EventStoreDb, HiddenEvents, isTransient } from './client.js';
-import { fromEvent, NotACommit, toEvent } from './commit-event.js';
+import { ENGINE, type EventStoreDb, isTransient } from './client.js';
+import { fromEvent, HiddenEvents, NotACommit, toEvent } from './commit-event.js';
 import { createLogOrder, type Found } from './log-order.js';
 
 /**
@@ -91,7 +91,9 @@ export function createEventStoreDbEventStore({
         throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
       return db.append(prefix + stored.pk, stored.sk - 2, event);
     };
-    return withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, () => inTurn(attempt));
+    const revision = await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, () => inTurn(attempt));
+    if (revision !== undefined && revision !== stored.sk - 1) throw new HiddenEvents(prefix + stored.pk);
+    return revision !== undefined;
   }
 
   async function putFenced(stored: StoredCommit, fence: Fence): Promise<boolean> {

@@ -30,7 +30,7 @@ export function eventStoreDbStore({ db, address, shop }: { db: EventStoreDb; add
 
     async leaveMark(mark) {
       const event = { id: randomUUID(), type: 'mark', data: Buffer.from(JSON.stringify(mark)), metadata: {} };
-      return (await db.append(stream, -1, event)) ? mark : leftMark(await read());
+      return (await db.append(stream, -1, event)) === undefined ? leftMark(await read()) : mark;
     },
 
     /** The mark is deleted last, so that the data of an interrupted run still has an owner. The log's own streams never return. */

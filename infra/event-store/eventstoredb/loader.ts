@@ -17,8 +17,8 @@ export function createEventStoreDbLoader({ db, prefix }: { db: EventStoreDb; pre
     withinBudget({ engine: ENGINE, budgetMs: BUDGET_MS, isRetryable: isTransient }, request);
 
   async function write(commit: StoredCommit): Promise<void> {
-    const isStored = await patiently(() => db.append(prefix + commit.pk, commit.sk - 2, toEvent(commit)));
-    if (!isStored) throw new LoadConflict(commit);
+    const revision = await patiently(() => db.append(prefix + commit.pk, commit.sk - 2, toEvent(commit)));
+    if (revision !== commit.sk - 1) throw new LoadConflict(commit);
   }
 
   async function writeInOrder(commits: readonly StoredCommit[]): Promise<void> {
