@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
+import { shortText } from '../../domain/kernel/text.js';
 import { opsReasonSchema, skipIdSchema, targetSchema } from '../../domain/ops/events.js';
 import type { Ops } from '../../domain/ops/ops.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
@@ -116,9 +117,9 @@ export function opsEndpoints({ operations }: { operations: Operations }): Endpoi
       params: z.strictObject({ id: pathId(paymentIdSchema, 'payment_536365') }),
       find: ({ params }) => operations.paymentOf(askedId(paymentIdSchema, params.id)),
       body: z.strictObject({
-        operationId: z.string().min(1).max(200),
+        operationId: shortText(200),
         outcome: z.enum(RECORDED_OUTCOMES),
-        providerRef: z.string().min(1).max(200).optional().meta({
+        providerRef: shortText(200).optional().meta({
           description: "The provider's reference, if an authorisation is done and the shop does not know it",
         }),
         reason: opsReasonSchema,
