@@ -199,7 +199,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
       return JSON.stringify(kept?.content).split(recordsOf({ role: 'customer', id })).length - 1;
     };
     expect(answersIn(earlier, zoe.customerId)).to.be.above(5);
-    expect(answersIn(stored, zoe.customerId)).to.equal(1); // that they were forgotten
+    expect(answersIn(stored, zoe.customerId)).to.be.at.most(1); // that they were forgotten
     expect(answersIn(stored, bob.customerId)).to.equal(answersIn(earlier, bob.customerId)).and.to.be.above(0);
     const rows = stored.flatMap(({ place, content }) => (/sessions/.test(place) ? [JSON.stringify(content)] : []));
     expect(rows.join()).to.include(bob.customerId).and.not.include(zoe.customerId);
