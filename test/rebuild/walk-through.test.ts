@@ -124,6 +124,8 @@ function readUntil(support: Caller) {
 async function programWith(projection: string, version: number): Promise<string> {
   const folder = await freshFolder();
   await cp(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+  // The console is served as it is.
+  await cp(join(ROOT, 'read-api/console'), join(folder, 'read-api/console'), { recursive: true });
   await cp(join(ROOT, 'package.json'), join(folder, 'package.json'));
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   let changed = 0;
