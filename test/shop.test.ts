@@ -367,11 +367,14 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
 
   it('rejects cursors of other lists, and invalid ones', async () => {
     const { paths } = (await keeper.get('/openapi.json')).body as { paths: Paths };
+    const [ops, auditor] = await Promise.all([shop.staff('ops'), shop.staff('auditor')]);
     const lists: { caller: Caller; path: string; next?: string }[] = [];
     for (const [pattern, { get }] of Object.entries(paths)) {
       if (!get?.parameters?.some(({ name }) => name === 'after')) continue;
-      const path = pattern.replaceAll(/{(\w+)}/g, (_, param) => exampleOf(the(get.parameters), param));
-      for (const caller of [support, keeper]) {
+      const path = pattern.replaceAll(/{(\w+)}/g, (_, param) =>
+        encodeURIComponent(exampleOf(the(get.parameters), param)),
+      );
+      for (const caller of [support, keeper, ops, auditor]) {
         const { status, body } = await caller.get(`${path}?limit=1`);
         if (status === 200) lists.push({ caller, path, ...(body.page.next && { next: body.page.next }) });
         if (status !== 403) break;
