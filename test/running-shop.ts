@@ -204,7 +204,7 @@ export interface RunningShop {
   url: string;
   program: Program;
   /** A caller with a token of `commerce token`. */
-  staff(role: 'catalogue' | 'support' | 'ops'): Promise<Caller>;
+  staff(role: 'catalogue' | 'support' | 'ops' | 'auditor'): Promise<Caller>;
   guest(): Promise<Guest>;
   anybody(): Caller;
   stop(): Promise<void>;
