@@ -55,7 +55,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
   async function entryOf(id: string): Promise<Quarantined> {
     return existing(
       (await quarantine.list()).find((entry) => entry.id === id),
-      id,
+      `${id} in quarantine`,
     );
   }
 
@@ -92,7 +92,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
       const { skips } = (await runner.load(ops, OPS)).state;
       const skip = existing(
         skips.find((one) => one.skipId === skipId),
-        skipId,
+        `${skipId} among the skipped commits`,
       );
       await tell({ type: 'EndSkip', skipId, reason }, meta);
       await quarantine.release();
