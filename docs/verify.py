@@ -239,7 +239,8 @@ def iso(seconds):
 
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     try:
         found = verify(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else None)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

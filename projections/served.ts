@@ -22,6 +22,10 @@ export function createServed<P extends Projection<never, never>>(
   definition: P,
 ): Served<P> {
   const gates = new Map<string, VisibilityGate>();
+  // Once for all builds: a store keeps its listeners as long as it is open.
+  documents.onDoubt?.(() => {
+    for (const gate of gates.values()) gate.doubted();
+  });
   return {
     current: () => servingOf(list, definition),
     gateOf: (build) => remembered(gates, physicalName(build), () => createVisibility(documents, build)),

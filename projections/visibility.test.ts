@@ -51,7 +51,7 @@ describe('A commit is visible', () => {
     table.positions.set('order#1', 3);
     expect(await visibility.wait(new Map([['order#1', 3]]), 0)).to.equal(true);
     table.positions.set('order#1', 2);
-    table.doubt();
+    visibility.doubted();
     expect(await visibility.wait(new Map([['order#1', 3]]), 0)).to.equal(false);
   });
 
@@ -102,7 +102,6 @@ function createWorld({ searched = false } = {}) {
     positions: new Map<StreamId, number>(),
     asked: 0,
     refreshes: [] as (() => void)[],
-    doubt: () => {},
     async load(_documents: unknown, streams: readonly StreamId[]) {
       table.asked++;
       const known = streams.filter((stream) => table.positions.has(stream));
@@ -110,9 +109,6 @@ function createWorld({ searched = false } = {}) {
         known.map((stream) => [stream, { of: ['orders_v1'], commitNo: the(table.positions.get(stream)) }]),
       );
       return { documents: [], positions };
-    },
-    onDoubt(listener: () => void) {
-      table.doubt = listener;
     },
   };
   const refresh = () => new Promise<void>((resolve) => table.refreshes.push(resolve));

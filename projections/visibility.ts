@@ -25,18 +25,18 @@ export interface ReadModel<Q> {
 export interface VisibilityGate extends Visibility {
   /** This process's projector has moved positions. Waiting queries check again at once. */
   advanced(): void;
+  /** Behind another connection may be a store that shows less. */
+  doubted(): void;
 }
 
 export function createVisibility(
-  store: Pick<DocumentStore, 'load' | 'refresh' | 'onDoubt'>,
+  store: Pick<DocumentStore, 'load' | 'refresh'>,
   projection: Projection<never, never>,
 ): VisibilityGate {
   const followed = new Set(projection.categories);
   const name = physicalName(projection);
   const shown = createKnownPositions();
   const refresh = store.refresh && sharedRefresh(() => store.refresh!(name));
-  // Behind another connection may be a store that shows less.
-  store.onDoubt?.(shown.clear);
   let advance = signalOnce();
 
   async function wait(seen: SeenCommits, waitMs: number): Promise<boolean> {
@@ -68,6 +68,7 @@ export function createVisibility(
 
   return {
     wait,
+    doubted: shown.clear,
     advanced() {
       advance.fire();
       advance = signalOnce();

@@ -89,7 +89,9 @@ for (const profile of PROFILES) {
       }
       expectProblem(await keeper.post(`/v1/ops/quarantine/${entry.id}/retry`), 403, 'forbidden');
       expectProblem(await ops.post(`/v1/ops/quarantine/${entry.id}/skip`, {}), 400, 'invalid_request');
-      expect((await run('quarantine', 'skip', 'NONE', '--reason', 'x')).stderr).to.match(/There is no NONE/);
+      expect((await run('quarantine', 'skip', 'NONE', '--reason', 'x')).stderr).to.match(
+        /There is no NONE in quarantine/,
+      );
       expect((await run('quarantine', 'skip', entry.id)).code).to.equal(2);
 
       const skipped = await run('quarantine', 'skip', entry.id, '--reason', 'a test');
@@ -114,7 +116,7 @@ for (const profile of PROFILES) {
       const repaired = await run('diff', 'stock', '--key', 'MUG-BLUE', '--repair');
       expect(repaired.code, repaired.stderr).to.equal(0);
       expect(repaired.stdout).to.match(
-        /^MUG-BLUE: different, repaired\n {2}locations: .*1 documents differ, 1 repaired/s,
+        /^MUG-BLUE: different, repaired\n {2}locations: .*1 document differs, 1 repaired/s,
       );
       expect(await unitsAt('annex')).to.equal(7);
       const unknown = await run('diff', 'none');

@@ -62,7 +62,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
   async function entryOf(id: string): Promise<Quarantined> {
     return existing(
       (await quarantine.list()).find((entry) => entry.id === id),
-      id,
+      `${id} in quarantine`,
     );
   }
 
@@ -76,7 +76,7 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
   }
 
   async function skipOf(skipId: string): Promise<Skip> {
-    return existing(await knownSkip(skipId), skipId);
+    return existing(await knownSkip(skipId), `${skipId} among the skipped commits`);
   }
 
   function requireTarget(target: string): void {

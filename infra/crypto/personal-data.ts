@@ -1,7 +1,7 @@
 // Seals personal fields with one data key per data subject (AES-256-GCM), and opens them while that key exists.
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { Problem } from '../../domain/kernel/errors.js';
+import { OperatorError, Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventTypes } from '../../domain/kernel/event.js';
 import { FORGOTTEN, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
@@ -19,7 +19,7 @@ const CACHED_DATA_KEYS = 10_000;
 /**
  * A sealed value was changed or moved to another subject, or its key is lost. It must be restored; it is not a forgotten value.
  */
-export class SealBroken extends Error {
+export class SealBroken extends OperatorError {
   override name = 'SealBroken';
   constructor({ sealed, at }: Sealed, reason: string, options?: ErrorOptions) {
     super(`The personal value of ${sealed} at ${at} cannot be opened: ${reason}`, options);
@@ -92,7 +92,11 @@ export function createPersonalData({
     if (!isSealed(value)) return value;
     const key = await dataKeyOf(value.sealed, async (subject) => {
       const found = await keys.get(subject);
-      if (!found) throw new SealBroken(value, 'the key store never had its key; check that it is the right store.');
+      if (!found)
+        throw new SealBroken(
+          value,
+          'the key store never had its key. Use the store of this log, or restore a backup, which has the keys.',
+        );
       return unwrap(subject, found);
     });
     return key === 'forgotten' ? FORGOTTEN : (openValue(key, value) as T);

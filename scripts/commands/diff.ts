@@ -56,7 +56,7 @@ async function diff(projection: string, { key, repair = false, ...options }: Dif
 function summary(projection: string, all: number, left: number): string {
   if (all === 0) return `${projection}: no differences.`;
   const more = all >= MAX_DIFFERENCES ? ' There may be more; repair these and run it again.' : '';
-  return `${projection}: ${all} documents differ, ${all - left} repaired.${more}`;
+  return `${projection}: ${all} ${all === 1 ? 'document differs' : 'documents differ'}, ${all - left} repaired.${more}`;
 }
 
 function textOf(difference: Difference): string {
@@ -72,12 +72,19 @@ function membersOf({ kind, stored, expected }: Difference): string[] {
   if (!stored || !expected) return [`in the store: ${short(stored)}`, `in the log: ${short(expected)}`];
   const names = [...new Set([...Object.keys(stored), ...Object.keys(expected)])].sort();
   const wrong = names.filter((name) => canonicalJson(stored[name]) !== canonicalJson(expected[name]));
-  const lines = wrong.map((name) => `${printable(name)}: ${short(stored[name])}, in the log: ${short(expected[name])}`);
+  const lines = wrong.map(
+    (name) => `${printable(name)}: ${ofMember(stored[name])}, in the log: ${ofMember(expected[name])}`,
+  );
   return lines.length > MAX_MEMBERS
     ? [...lines.slice(0, MAX_MEMBERS), `and ${lines.length - MAX_MEMBERS} more members`]
     : lines;
 }
 
+function ofMember(value: unknown): string {
+  return value === null ? 'null' : short(value);
+}
+
+/** A document; `null` stands for a tombstone. */
 function short(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'a tombstone';

@@ -20,7 +20,7 @@ interface SkipOptions extends ByOptions {
 
 export function quarantineCommand(): Command {
   return new Command('quarantine')
-    .description('commits that a projection cannot process: list, retry, skip')
+    .description('commits that a projection cannot process: list, retry, skip, unskip')
     .addCommand(command('list').description('list the commits in quarantine, and the skipped ones').action(list))
     .addCommand(
       command('retry')

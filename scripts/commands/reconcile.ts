@@ -50,7 +50,7 @@ export function reconcileCommand(): Command {
 
 function positive(text: string): number {
   const days = Number(text);
-  if (!(days > 0 && Number.isFinite(days))) throw new InvalidArgumentError('must be a number above 0');
+  if (!(days > 0 && Number.isFinite(days))) throw new InvalidArgumentError('It must be a number above 0.');
   return days;
 }
 

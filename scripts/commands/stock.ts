@@ -113,9 +113,11 @@ function told(made: readonly StockManifest[], last: StockManifest | undefined, o
   const text =
     rows.length > 0
       ? table({ head: ['day', 'location', 'items', 'units on hand', 'object'], rows, right: [2, 3] })
-      : last
-        ? `No snapshot was missing; the last one is of ${last.day}.`
-        : 'There was no stock before the last midnight UTC, so there is no snapshot yet.';
+      : made.length > 0
+        ? `Made the snapshot of ${made.at(-1)?.day}. There was no stock yet at its end.`
+        : last
+          ? `No snapshot was missing; the last one is of ${last.day}.`
+          : 'There was no stock before the last midnight UTC, so there is no snapshot yet.';
   return out === undefined ? text : `${text}\nThe stock of ${last?.day} is in ${out}.`;
 }
 
@@ -163,7 +165,11 @@ async function reconcile({ day: wanted, ...options }: DayOptions): Promise<void>
     const compared =
       day === undefined ? 'There is no snapshot yet. The read model' : `The snapshot of ${day} and the read model`;
     if (!options.json)
-      console.log(found === 0 ? `${compared} agree${day ? '' : 's'} with the log.` : `${found} differences.`);
+      console.log(
+        found === 0
+          ? `${compared} agree${day ? '' : 's'} with the log.`
+          : `${found} ${found === 1 ? 'difference' : 'differences'}.`,
+      );
     if (found > 0) process.exitCode = DIFFERENCES_LEFT;
   } finally {
     progress.end();
