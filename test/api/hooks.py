@@ -30,6 +30,8 @@ RULES = re.compile(
             r"^must have at most two decimals$",
             r"^one (price per currency|variant per SKU)$",
             r"^validUntil must be after validFrom$",
+            r"^must not be before \?from$",
+            r"^Give one of \?number, \?customerId and \?email$",
             r"^must be the currency of the coupon",
             r"^(regions need exactly one country|a flat zone has one rate|each rate must reach further)",
         ]

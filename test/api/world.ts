@@ -37,7 +37,7 @@ export async function furnish(customer: Caller, keeper: Caller, support: Caller)
   return {
     carts,
     orders: orders.map((id) => ({ id })),
-    audit: orders.map((id) => ({ streamId: streamOf(id) })),
+    audit: orders.map((id) => ({ streamId: encodeURIComponent(streamOf(id)) })),
     shipments: shipments.map((id) => ({ id })),
     returns: returns.map((id) => ({ id })),
     payments: payments.map((id) => ({ id })),
