@@ -85,6 +85,13 @@ export function createMemorySink(): MemorySink {
     async drop(table) {
       for (const [id, document] of documents) if (document.table === table) documents.delete(id);
     },
+    bulk: {
+      async create() {},
+      async insert(table, some) {
+        for (const document of some) saveOne({ ...document, table, revision: undefined });
+      },
+      async complete() {},
+    },
     count: async (table) => [...documents.values()].filter((document) => document.table === table).length,
   };
   return {

@@ -1,9 +1,9 @@
 // Some engines reject a whole batch because of one document. Halving finds that document and saves the others.
-import type { DocumentWrite, WriteOutcome } from '../../projections/runtime/sink.js';
+import type { WriteOutcome } from '../../projections/runtime/sink.js';
 
-export async function saveHalving(
-  writes: readonly DocumentWrite[],
-  saveAll: (writes: readonly DocumentWrite[]) => Promise<WriteOutcome[]>,
+export async function saveHalving<W>(
+  writes: readonly W[],
+  saveAll: (writes: readonly W[]) => Promise<WriteOutcome[]>,
   isRefusal: (error: unknown) => error is Error,
 ): Promise<WriteOutcome[]> {
   if (writes.length === 0) return [];

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { MongoClient } from 'mongodb';
 import { isProblem } from '../../domain/kernel/errors.js';
+import { DocumentRefused } from '../../projections/runtime/sink.js';
 import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
 import { createMongoSink } from './mongodb.js';
@@ -29,6 +30,23 @@ describeWith('mongodb', 'The MongoDB sink', (engines) => {
     const outcomes = await store.save([write('a', 1), write('b', 17 * 1024 * 1024), write('c', 1)], new Map());
     expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true]);
     expect(outcomes[1]).to.include({ stale: false });
+  });
+
+  it('makes the indexes of a bulk load when the documents are there, and names the one that is refused', async () => {
+    const build = { ...books, build: 2 };
+    const { bulk, load } = await createMongoSink(client.db(database)).open([]);
+    await bulk.create(build);
+    const document = (key: string, length: number) => ({ key, document: { text: 'x'.repeat(length) }, positions: {} });
+    const refused = await bulk
+      .insert('books_v3_b2', [document('a', 1), document('b', 17 * 1024 * 1024), document('c', 1)])
+      .catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(DocumentRefused).and.to.include({ key: 'b' });
+    const ids = ['a', 'b', 'c'].map((key) => ({ table: 'books_v3_b2', key }));
+    expect((await load(ids, [])).documents.map(({ key }) => key).sort()).to.deep.equal(['a', 'c']);
+    const indexes = async () => (await client.db(database).collection('books_v3_b2').indexes()).length;
+    expect(await indexes()).to.equal(1);
+    await bulk.complete(build);
+    expect(await indexes()).to.equal(3);
   });
 
   it('indexes the fields that queries use', async () => {

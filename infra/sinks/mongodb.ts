@@ -14,15 +14,18 @@ import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
-import type {
-  DocumentId,
-  DocumentStore,
-  DocumentWrite,
-  Sink,
-  StoredDocument,
-  StreamPosition,
-  SweepState,
-  WriteOutcome,
+import {
+  type BulkLoad,
+  type DocumentId,
+  type DocumentStore,
+  type DocumentWrite,
+  type NewDocument,
+  refuseNone,
+  type Sink,
+  type StoredDocument,
+  type StreamPosition,
+  type SweepState,
+  type WriteOutcome,
 } from '../../projections/runtime/sink.js';
 import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
@@ -208,6 +211,7 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
       await away(() => db.dropCollection(table, { timeoutMS: OPERATION_TIMEOUT_MS }));
     },
     count: (table) => away(() => documentsOf(table).countDocuments()),
+    bulk: createBulkLoad(db, options),
 
     /** The process and the election of the primary, as far as the server tells them. */
     async lineage() {
@@ -218,6 +222,31 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
     onDoubt(listener) {
       db.client.on('topologyDescriptionChanged', listener);
     },
+  };
+}
+
+/** Unordered inserts into a collection that has only its key. The other indexes are made when it is full. */
+function createBulkLoad(db: Db, options: CollectionOptions): BulkLoad {
+  async function insert(table: string, documents: readonly NewDocument[]): Promise<WriteOutcome[]> {
+    const outcomes: WriteOutcome[] = documents.map(() => ({ saved: true }));
+    const operations = documents.map(({ key, document, positions }) => ({
+      insertOne: { document: { _id: key, document, positions: pairsOf(positions), revision: 1 } },
+    }));
+    const errors = await bulkErrors(() =>
+      db.collection<MongoDocument>(table, options).bulkWrite(operations, { ordered: false }),
+    );
+    for (const { index, code, errmsg } of errors) outcomes[index] = outcomeOf(code, errmsg ?? `error ${code}`);
+    return outcomes;
+  }
+
+  return {
+    /** The first insert creates the collection. */
+    create: async () => {},
+    async insert(table, documents) {
+      const outcomes = await saveHalving(documents, (some) => insert(table, some), isRefusal);
+      refuseNone(documents, outcomes);
+    },
+    complete: (projection) => create(db, options, projection),
   };
 }
 

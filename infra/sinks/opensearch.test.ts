@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { isProblem } from '../../domain/kernel/errors.js';
 import type { Document } from '../../projections/runtime/projection.js';
 import { physicalName } from '../../projections/runtime/projection.js';
+import { DocumentRefused } from '../../projections/runtime/sink.js';
 import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
 import { createOpenSearchSink } from './opensearch.js';
@@ -34,6 +35,35 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
     expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true, false, true]);
     expect(outcomes[3]).to.include({ stale: false }).and.to.have.property('error').that.contains('sold.FR');
     expect(outcomes[1]).to.include({ stale: false }).and.to.have.property('error').that.contains('pages');
+  });
+
+  it('neither refreshes nor copies an index during a bulk load, and does again afterwards', async () => {
+    const projection = { ...books(), build: 2 };
+    const table = physicalName(projection);
+    const { bulk, create } = await createOpenSearchSink(client).open([]);
+    const settings = async (index: string) => {
+      const { body } = await client.indices.getSettings({ index });
+      const { auto_expand_replicas, refresh_interval } = (body[index]?.settings?.index ?? {}) as Record<
+        string,
+        unknown
+      >;
+      return { auto_expand_replicas, refresh_interval };
+    };
+    await bulk.create(projection);
+    expect(await settings(table)).to.deep.equal({ auto_expand_replicas: 'false', refresh_interval: '-1' });
+    const refused = await bulk
+      .insert(table, [
+        { key: 'a', document: { pages: 1 }, positions: {} },
+        { key: 'b', document: { pages: 'many' }, positions: {} },
+      ])
+      .catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(DocumentRefused).and.to.include({ key: 'b' });
+    await bulk.complete(projection);
+    const { body } = await client.search({ index: table });
+    expect(body.hits.hits.map(({ _id }) => _id)).to.deep.equal(['a']);
+    const other = books();
+    await create(other);
+    expect(await settings(table)).to.deep.equal(await settings(physicalName(other)));
   });
 
   it('makes saved documents searchable when it is refreshed', async () => {

@@ -4,15 +4,17 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
-import type {
-  DocumentStore,
-  DocumentWrite,
-  Positions,
-  Sink,
-  StoredDocument,
-  StreamPosition,
-  SweepState,
-  WriteOutcome,
+import {
+  type BulkLoad,
+  type DocumentStore,
+  type DocumentWrite,
+  type Positions,
+  refuseNone,
+  type Sink,
+  type StoredDocument,
+  type StreamPosition,
+  type SweepState,
+  type WriteOutcome,
 } from '../../projections/runtime/sink.js';
 import { type Places, type PlacingDeps, placeAll, placesOf, positionsIn } from './placing.js';
 import { orUnavailable } from './unavailable.js';
@@ -25,6 +27,12 @@ const REQUEST = { requestTimeout: 10_000, maxRetries: 1 };
 /** Size of one bulk request, in characters, and of one multi-get, in documents. */
 const BULK_LENGTH = 5_000_000;
 const GET_DOCUMENTS = 1_000;
+
+const SETTINGS = { auto_expand_replicas: '0-1' };
+
+/** While an index is filled it is neither copied nor made searchable. Afterwards `null` brings the default back. */
+const LOAD_SETTINGS = { auto_expand_replicas: false, number_of_replicas: 0, refresh_interval: -1 };
+const LOADED_SETTINGS = { ...SETTINGS, refresh_interval: null };
 
 /** The most streams in quarantine that can be listed. */
 const MAX_HELD = 10_000;
@@ -93,13 +101,6 @@ export function createOpenSearchSink(client: Client, { prefix = '' }: OpenSearch
 
 function createStore(client: Client, prefix: string): DocumentStore {
   const positionsIndex = prefix + POSITIONS;
-
-  function outcomeOf({ status, error }: ItemResult): WriteOutcome {
-    if (!error) return { saved: true };
-    if (status === 409) return { saved: false, stale: true };
-    if (status === 400 || status === 413) return { saved: false, stale: false, error: reasonOf(error) };
-    throw new Unavailable(ENGINE, `${status} ${reasonOf(error)}`);
-  }
 
   const positionIds = (streams: readonly StreamId[]) => streams.map((_id) => ({ _index: positionsIndex, _id }));
 
@@ -194,6 +195,8 @@ function createStore(client: Client, prefix: string): DocumentStore {
       return (await away(() => client.count({ index }, REQUEST))).body.count;
     },
 
+    bulk: createBulkLoad(client, prefix),
+
     /** Writes are on disk before they are acknowledged, so a restart loses none. Another cluster has another id. */
     async lineage() {
       const { body } = await away(() => client.info({}, REQUEST));
@@ -204,6 +207,31 @@ function createStore(client: Client, prefix: string): DocumentStore {
       await away(() => client.indices.refresh({ index: prefix + table }, REQUEST));
     },
   };
+}
+
+function createBulkLoad(client: Client, prefix: string): BulkLoad {
+  return {
+    create: (projection) =>
+      createIndex(client, prefix + physicalName(projection), documentsMapping(projection), LOAD_SETTINGS),
+    async insert(table, documents) {
+      const operations = documents.map(({ key, document, positions }) =>
+        bulkOperation(prefix + table, key, undefined, { document, positions }),
+      );
+      refuseNone(documents, (await bulk(client, operations)).map(outcomeOf));
+    },
+    async complete(projection) {
+      const index = prefix + physicalName(projection);
+      await away(() => client.indices.putSettings({ index, body: { index: LOADED_SETTINGS } as never }, REQUEST));
+      await away(() => client.indices.refresh({ index }, REQUEST));
+    },
+  };
+}
+
+function outcomeOf({ status, error }: ItemResult): WriteOutcome {
+  if (!error) return { saved: true };
+  if (status === 409) return { saved: false, stale: true };
+  if (status === 400 || status === 413) return { saved: false, stale: false, error: reasonOf(error) };
+  throw new Unavailable(ENGINE, `${status} ${reasonOf(error)}`);
 }
 
 function placesIn(streams: readonly StreamId[], hits: readonly Found<StoredPosition>[]): Places {
@@ -270,10 +298,15 @@ function* bulkBodies(operations: readonly BulkOperation[]): Iterable<string> {
   if (body) yield body;
 }
 
-async function createIndex(client: Client, index: string, mappings: object): Promise<void> {
+async function createIndex(
+  client: Client,
+  index: string,
+  mappings: object,
+  settings: object = SETTINGS,
+): Promise<void> {
   try {
-    const settings = { number_of_shards: 1, auto_expand_replicas: '0-1' };
-    await away(() => client.indices.create({ index, body: { settings, mappings } as never }, REQUEST));
+    const body = { settings: { number_of_shards: 1, ...settings }, mappings };
+    await away(() => client.indices.create({ index, body: body as never }, REQUEST));
   } catch (error) {
     if (!(error instanceof errors.ResponseError) || !/resource_already_exists/.test(error.message)) throw error;
   }

@@ -8,6 +8,7 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { BuildsState } from '../../projections/runtime/builds.js';
 import type {
+  BulkLoad,
   DocumentId,
   DocumentStore,
   Loaded,
@@ -16,6 +17,7 @@ import type {
   StreamPosition,
   SweepState,
 } from '../../projections/runtime/sink.js';
+import { countDistinct } from './distinct.js';
 import { groupBy } from './group-by.js';
 import { type Places, type PlacingDeps, placeAll, placesOf, positionsIn } from './placing.js';
 import { orUnavailable } from './unavailable.js';
@@ -40,14 +42,14 @@ const HELD = 'positions_v1:held';
 export const SWEEP = 'positions_v1:sweep';
 const BUILDS = 'positions_v1:builds';
 
-/** Keys that one round of a scan examines. */
-const KEYS_PER_ROUND = 1_000;
-
 /** Positions that one script call writes. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
 
 /** Keys of any kind that one step of a scan looks at. */
 const SCANNED_KEYS = 1_000;
+
+/** Documents of one pipeline of a bulk load. */
+const LOADED_DOCUMENTS = 500;
 
 /** Compare-and-set: the document must have the loaded revision, or '' if it did not exist. */
 const SAVE = `
@@ -157,20 +159,7 @@ function createStore(redis: Client): DocumentStore {
       return new Map([...positions].filter(([, { held }]) => held));
     },
 
-    async *keys(table) {
-      const { keyPrefix = '' } = redis.options;
-      const start = documentKey(table, '');
-      const match = `${(keyPrefix + start).replaceAll(/[*?[\]\\]/g, '\\$&')}*`;
-      for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
-        let cursor = '0';
-        do {
-          const scan: Command = ['scan', cursor, 'MATCH', match, 'COUNT', SCANNED_KEYS];
-          const [page] = (await run(node, [scan])) as [[string, string[]]];
-          cursor = page[0];
-          if (page[1].length > 0) yield page[1].map((key) => key.slice(keyPrefix.length + start.length));
-        } while (cursor !== '0');
-      }
-    },
+    keys: (table) => keysOf(redis, table),
 
     async sweepState() {
       const [text] = (await run(redis, [['get', SWEEP]])) as [string | null];
@@ -197,17 +186,14 @@ function createStore(redis: Client): DocumentStore {
       for await (const keys of keysOf(redis, table)) {
         await run(
           redis,
-          keys.map((key): Command => ['unlink', key]),
+          keys.map((key): Command => ['unlink', documentKey(table, key)]),
         );
       }
     },
 
-    /** A scan may return a key twice. */
-    async count(table) {
-      const found = new Set<string>();
-      for await (const keys of keysOf(redis, table)) for (const key of keys) found.add(key);
-      return found.size;
-    },
+    count: (table) => countDistinct(() => keysOf(redis, table)),
+
+    bulk: createBulkLoad(redis),
 
     /** A promoted replica has a new replication id, and each start of a server a new run id. */
     async lineage() {
@@ -219,6 +205,30 @@ function createStore(redis: Client): DocumentStore {
     onDoubt(listener) {
       for (const event of redis instanceof Cluster ? ['ready', '+node', '-node'] : ['ready']) redis.on(event, listener);
     },
+  };
+}
+
+/**
+ * Fields are set only if they are absent: no script is needed, and a process that was replaced changes nothing when its writes come
+ * late.
+ */
+function createBulkLoad(redis: Client): BulkLoad {
+  return {
+    create: async () => {},
+    async insert(table, documents) {
+      for (let from = 0; from < documents.length; from += LOADED_DOCUMENTS) {
+        const commands = documents.slice(from, from + LOADED_DOCUMENTS).flatMap(({ key, document, positions }) => {
+          const set = (field: string, value: string): Command => ['hsetnx', documentKey(table, key), field, value];
+          return [
+            set('document', JSON.stringify(document)),
+            set('positions', JSON.stringify(positions)),
+            set('revision', newRevision()),
+          ];
+        });
+        await run(redis, commands);
+      }
+    },
+    complete: async () => {},
   };
 }
 
@@ -300,21 +310,21 @@ function expectConnection(redis: Client, connection: unknown): void {
   throw new Unavailable(ENGINE, 'the connection was lost in the middle of a batch');
 }
 
-/** The keys of a table, some at a time. The client adds its prefix to keys, but neither to patterns nor to the results of a scan. */
+/**
+ * The keys of a table, some at a time. A scan may return a key twice. The client adds its prefix to keys, but neither to patterns
+ * nor to the results of a scan.
+ */
 async function* keysOf(redis: Client, table: string): AsyncIterable<string[]> {
-  const prefix = redis.options.keyPrefix ?? '';
-  const pattern = `${`${prefix}${table}:`.replace(/[*?[\]\\]/g, '\\$&')}*`;
-  for (const server of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+  const { keyPrefix = '' } = redis.options;
+  const start = keyPrefix + documentKey(table, '');
+  const match = `${start.replaceAll(/[*?[\]\\]/g, '\\$&')}*`;
+  for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
     let cursor = '0';
     do {
-      const scanned = server.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_PER_ROUND);
-      const [next, keys] = await orUnavailable(
-        ENGINE,
-        () => true,
-        () => scanned,
-      );
-      if (keys.length > 0) yield keys.map((key) => key.slice(prefix.length));
-      cursor = next;
+      const scan: Command = ['scan', cursor, 'MATCH', match, 'COUNT', SCANNED_KEYS];
+      const [page] = (await run(node, [scan])) as [[string, string[]]];
+      cursor = page[0];
+      if (page[1].length > 0) yield page[1].map((key) => key.slice(start.length));
     } while (cursor !== '0');
   }
 }

@@ -376,6 +376,7 @@ async function openWorld(
     new Proxy(target, {
       get(from, name) {
         const member = from[name as keyof T];
+        if (typeof member === 'object' && member !== null) return through(member);
         if (typeof member !== 'function' || ['onDoubt', 'read', 'log', 'stored', 'newest'].includes(String(name)))
           return member;
         return (...args: unknown[]) => call(() => (member as (...a: unknown[]) => Promise<unknown>)(...args));

@@ -22,7 +22,6 @@ import { type Interventions, NO_INTERVENTIONS } from '../runtime/interventions.j
 import { type Projection, physicalName } from '../runtime/projection.js';
 import { createProjector, type Logger } from '../runtime/projector.js';
 import { type DocumentId, DocumentRefused, type DocumentStore, type StreamPosition } from '../runtime/sink.js';
-import { bulkOf } from './bulk.js';
 import { Indigestible, LOAD_SIZES, type LoadDeps, loadSlice, planLoad, readSegment } from './load.js';
 import type { Spill, SpillPlan } from './spill.js';
 
@@ -223,7 +222,7 @@ export async function finishBuild(
   }
 
   async function load(): Promise<void> {
-    const bulk = bulkOf(documents);
+    const { bulk } = documents;
     const plan = await spill.plan();
     if (!plan || (await spill.segments()).size < plan.segments.length) {
       // The events are on the disk of another machine, or were deleted.

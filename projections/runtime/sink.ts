@@ -1,6 +1,7 @@
 // The sink port: one document store as the delivery runtime sees it. Each store has one generic adapter, which knows no
 // projection. All projections in a store are read and written together.
 import type { Hlc } from '../../domain/kernel/clock.js';
+import { pairs } from '../../domain/kernel/collections.js';
 import { ownEntry, sameJson } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { BuildsState } from './builds.js';
@@ -126,8 +127,8 @@ export interface DocumentStore {
   drop(table: string): Promise<void>;
   /** The number of documents, tombstones included. */
   count(table: string): Promise<number>;
-  /** The fast way to fill a new build. Default: `create` and `save`. */
-  bulk?: BulkLoad;
+  /** The fast way to fill a new build. */
+  bulk: BulkLoad;
 
   /** A text that changes whenever the store may have lost acknowledged writes: after a restart or a failover. */
   lineage(): Promise<string>;
@@ -165,6 +166,13 @@ export class DocumentRefused extends Error {
     error: string,
   ) {
     super(`document ${key} is refused: ${error}`);
+  }
+}
+
+/** For the outcomes of a bulk load, in which a stale document is there from before a crash. Throws `DocumentRefused`. */
+export function refuseNone(documents: readonly Pick<NewDocument, 'key'>[], outcomes: readonly WriteOutcome[]): void {
+  for (const [{ key }, outcome] of pairs(documents, outcomes)) {
+    if (!outcome.saved && !outcome.stale) throw new DocumentRefused(key, outcome.error);
   }
 }
 

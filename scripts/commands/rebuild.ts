@@ -64,20 +64,23 @@ async function rebuild(
   try {
     const rebuilds = await shop.get('rebuilds');
     requireKnown(rebuilds, names);
-    for (const name of all ? rebuilds.names : new Set(names)) {
+    let newest = '';
+    await overlapping(all ? rebuilds.names : new Set(names), async (name, onFollowed) => {
+      newest = name;
       const { version } = await rebuilds.run(name, {
         segments,
         verify,
         isFullSpeed: fullSpeed,
         signal,
         onProgress({ phase, commits, waitsFor }) {
+          if (phase === 'following' || phase === 'checking') onFollowed();
           const job = waitsFor === undefined ? `${name}: ${phase}` : `${name}: ${phase}, waits for ${waitsFor}`;
-          if (commits) progress.report(job, commits.done, commits.total);
+          if (commits && name === newest) progress.report(job, commits.done, commits.total);
         },
       });
       progress.end();
       console.log(json ? JSON.stringify({ name, version }) : `${name} is served from version ${version}.`);
-    }
+    });
   } catch (error) {
     progress.end();
     if (signal.aborted) {
@@ -93,6 +96,29 @@ async function rebuild(
   } finally {
     await shop.close();
   }
+}
+
+/**
+ * Rebuilds one after another. While one waits until all processes follow its build, the next one begins. After a failure none
+ * begins, and those that have begun end.
+ */
+async function overlapping(
+  names: Iterable<string>,
+  work: (name: string, onFollowed: () => void) => Promise<void>,
+): Promise<void> {
+  const begun: Promise<void>[] = [];
+  try {
+    for (const name of names) {
+      await new Promise<void>((resolve, reject) => {
+        const working = work(name, resolve);
+        begun.push(working);
+        working.then(resolve, reject);
+      });
+    }
+  } finally {
+    await Promise.allSettled(begun);
+  }
+  await Promise.all(begun);
 }
 
 function requireKnown({ names }: Rebuilds, asked: readonly string[]): void {

@@ -7,7 +7,6 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import { type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore } from '../../infra/event-store/memory.js';
-import { bulkOf } from '../../projections/rebuild/bulk.js';
 import type { BuildsState } from '../../projections/runtime/builds.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
@@ -312,7 +311,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     it('are filled in bulk, and a repeat after a crash changes nothing', async () => {
       const build = { ...projection, build: 2 };
       const there = physicalName(build);
-      const load = bulkOf(store);
+      const load = store.bulk;
       await load.create(build);
       await load.create(build);
       const documents: NewDocument[] = Object.entries(oddDocuments).map(([key, document]) => {

@@ -1,5 +1,5 @@
-// Rebuilds on Postgres whose processes are killed, while others write, feed the read models, and read them. Every answer is compared
-// with the fold of the log at its position. `npm run test:rebuild` kills fifty processes.
+// Rebuilds on each store whose processes are killed, while others write, feed the read models, and read them. Every answer is compared
+// with the fold of the log at its position. `npm run test:rebuild` kills fifty processes on Postgres, and five on each other store.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,80 +9,144 @@ import { type Position, START } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
 import { noteCommit } from '../contracts/notes.js';
-import { describeWith } from '../engines.js';
+import { describeWith, freshName } from '../engines.js';
 import { endPrograms, freshFolder } from '../running-shop.js';
-import { openRebuildWorld, type RebuildWorld, type TextDocument } from './world.js';
+import { openRebuildWorld, type RebuildWorld, type StorePlace, type TextDocument } from './world.js';
 
-const KILLS = Number(process.env.KILLS ?? 2);
-const TIMEOUT_MS = 120_000 + KILLS * 30_000;
+const IS_LONG = process.env.MANY_KILLS === '1';
+/** Redis is frozen for longer than commands to it may take. */
+const STORES = [
+  { engine: 'postgres', kills: IS_LONG ? 50 : 1 },
+  { engine: 'mongodb', kills: IS_LONG ? 5 : 1 },
+  { engine: 'opensearch', kills: IS_LONG ? 5 : 1 },
+  { engine: 'redis', kills: IS_LONG ? 5 : 1, frozenMs: 6_000 },
+] as const;
+
+const TIMEOUT_MS = 120_000;
+const TIMEOUT_PER_KILL_MS = 60_000;
 
 const STREAMS = Array.from({ length: 40 }, (_, n): StreamId => `note#${n}`);
 const TEXTS = Array.from({ length: 30 }, (_, n) => `text ${n}`);
-const FIRST_COMMITS = 400;
+const FIRST_COMMITS = IS_LONG ? 400 : 250;
+/** To the store and the spill, in a rebuild that is not killed. */
+const FEWEST_CALLS = 30;
 const WHEN = ['before', 'midway', 'after'] as const;
 
-describeWith('postgres', 'Rebuilds that are killed', function (engines) {
-  this.timeout(TIMEOUT_MS);
-  let url: string;
-  let folder: string;
-  let world: RebuildWorld;
-  before(async () => {
-    url = await engines.freshDatabase();
-    folder = await freshFolder();
-    world = await openRebuildWorld(url, folder);
-  });
-  after(() => world?.close());
-  after(endPrograms);
+for (const { engine, kills, ...rest } of STORES) {
+  describeWith(['postgres', engine], `Rebuilds on ${engine}`, function (engines) {
+    this.timeout(TIMEOUT_MS + kills * TIMEOUT_PER_KILL_MS);
+    let url: string;
+    let place: StorePlace;
+    let folder: string;
+    let world: RebuildWorld;
+    let seed: number;
+    let log: Log;
 
-  it(`resume and end equal to the log after ${KILLS} kills, and every answer meanwhile is right`, async () => {
-    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-    const random = randomOf(seed);
-    const log = logOf(world, random);
-    await log.write(FIRST_COMMITS);
-    const stop = new AbortController();
-    const beside = Promise.all([
-      writing(log, stop.signal),
-      feeding(world, stop.signal),
-      reading(world, log, stop.signal),
-    ]);
-    beside.catch(() => stop.abort());
-    try {
-      const calls = Number((await work(0, 'after')).stdout);
-      expect(calls).to.be.greaterThan(30);
-      for (let kills = 0; kills < KILLS; ) {
-        stop.signal.throwIfAborted();
-        const at = 1 + Math.floor(random() * calls);
-        const when = WHEN[Math.floor(random() * WHEN.length)] as (typeof WHEN)[number];
-        const { signal, stderr } = await work(at, when);
-        if (signal) kills++;
-        expect(stderr, `seed ${seed}, killed ${when} call ${at}`).to.equal('');
-      }
-      expect((await work(0, 'after')).stderr).to.equal('');
-    } finally {
-      stop.abort();
-      await beside;
-    }
-    await feed(world);
-    const { serving, previous, next, failure } = await world.builds.of('texts');
-    expect({ next, failure }).to.deep.equal({ next: undefined, failure: undefined });
-    for (const build of [serving, previous]) {
-      const table = tableOf('texts', build as never);
-      expect(await documentsIn(world, table), `seed ${seed}: ${table}`).to.deep.equal(log.documents());
-      expect(await world.documents.count(table)).to.equal(Object.keys(log.documents()).length);
-    }
-    const statuses = await world.projector.status();
-    expect(statuses.map(({ lag }) => lag.commits)).to.deep.equal(statuses.map(() => 0));
-  });
-
-  function work(killAt: number, when: string) {
-    const args = ['--import', 'tsx', join(import.meta.dirname, 'worker.ts'), url, folder, String(killAt), when];
-    return new Promise<{ stdout: string; stderr: string; signal: string | null }>((resolve) => {
-      const child = execFile(process.execPath, args, (_, stdout, stderr) =>
-        resolve({ stdout, stderr, signal: child.signalCode }),
-      );
+    beforeEach(async () => {
+      url = await engines.freshDatabase();
+      folder = await freshFolder();
+      seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
     });
+    afterEach(() => world?.close());
+    after(endPrograms);
+
+    async function openWorldAt(address: string): Promise<void> {
+      place = { engine, address: engine === 'postgres' ? url : address, name: freshName('rebuilds') };
+      world = await openRebuildWorld(url, place, folder);
+      log = logOf(world, randomOf(seed));
+      await log.write(FIRST_COMMITS);
+    }
+
+    it(`that are killed ${kills} times resume and end equal to the log, and every answer meanwhile is right`, async () => {
+      await openWorldAt(engines[engine]());
+      const random = randomOf(seed + 1);
+      await besideOthers(world, log, async (signal) => {
+        const calls = IS_LONG ? Number((await work(0, 'after')).stdout) : FEWEST_CALLS;
+        expect(calls).to.be.at.least(FEWEST_CALLS);
+        for (let done = 0; done < kills; ) {
+          signal.throwIfAborted();
+          const at = 1 + Math.floor(random() * calls);
+          const when = WHEN[Math.floor(random() * WHEN.length)] as (typeof WHEN)[number];
+          const { signal: killedBy, stderr } = await work(at, when);
+          if (killedBy) done++;
+          expect(stderr, `seed ${seed}, killed ${when} call ${at}`).to.equal('');
+        }
+        await world.rebuilds.run('texts', { signal, segments: 3, verify: 'full' });
+        const { version } = (await world.builds.of('texts')).serving;
+        await world.rebuilds.rollback('texts');
+        expect((await world.builds.of('texts')).serving.version).to.equal(version);
+      });
+      await expectEqual();
+    });
+
+    const frozenMs = 'frozenMs' in rest && rest.frozenMs;
+    if (engine !== 'postgres' && frozenMs)
+      it('wait while the engine is frozen, and go on', async () => {
+        const { address, pid } = await engines.freshEngine(engine);
+        await openWorldAt(address);
+        const waits: string[] = [];
+        let thawed: Promise<unknown> | undefined;
+        await world.rebuilds.run('texts', {
+          signal: new AbortController().signal,
+          verify: 'full',
+          onProgress({ phase, waitsFor }) {
+            if (waitsFor !== undefined) waits.push(waitsFor);
+            if (phase !== 'loading' || thawed) return;
+            process.kill(pid, 'SIGSTOP');
+            thawed = delay(frozenMs).then(() => process.kill(pid, 'SIGCONT'));
+          },
+        });
+        await thawed;
+        expect(waits, `${engine} was waited for`).not.to.deep.equal([]);
+        await feed(world);
+        await expectEqual();
+      });
+
+    async function expectEqual(): Promise<void> {
+      await feed(world);
+      const { serving, previous, next, failure } = await world.builds.of('texts');
+      expect({ next, failure }).to.deep.equal({ next: undefined, failure: undefined });
+      for (const build of [serving, previous]) {
+        const table = tableOf('texts', build as never);
+        expect(await documentsIn(world, table), `seed ${seed}: ${table}`).to.deep.equal(log.documents());
+        expect(await world.documents.count(table)).to.equal(Object.keys(log.documents()).length);
+      }
+      const statuses = await world.projector.status();
+      expect(statuses.map(({ lag }) => lag.commits)).to.deep.equal(statuses.map(() => 0));
+    }
+
+    function work(killAt: number, when: string) {
+      const worker = join(import.meta.dirname, 'worker.ts');
+      const args = ['--import', 'tsx', worker, url, JSON.stringify(place), folder, String(killAt), when];
+      return new Promise<{ stdout: string; stderr: string; signal: string | null }>((resolve) => {
+        const child = execFile(process.execPath, args, (_, stdout, stderr) =>
+          resolve({ stdout, stderr, signal: child.signalCode }),
+        );
+      });
+    }
+  });
+}
+
+/** While the work is done, others write, feed the projectors and read. */
+async function besideOthers(
+  world: RebuildWorld,
+  log: Log,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const beside = Promise.all([
+    writing(log, stop.signal),
+    feeding(world, stop.signal),
+    reading(world, log, stop.signal),
+  ]);
+  beside.catch(() => stop.abort());
+  try {
+    await work(stop.signal);
+  } finally {
+    stop.abort();
+    await beside;
   }
-});
+}
 
 type Log = ReturnType<typeof logOf>;
 

@@ -1,9 +1,10 @@
 // A process that rebuilds, and kills itself at a given call to the store or the spill: before it, in the middle of it, or after it.
-// Arguments: URL of the database, folder of the spill, number of the call (0: never), when. It prints the number of its calls.
+// Arguments: URL of the log, the store as JSON, folder of the spill, number of the call (0: never), when. It prints the number of its
+// calls.
 import { setTimeout as delay } from 'node:timers/promises';
 import { openRebuildWorld } from './world.js';
 
-const [url, folder, killAt, when] = process.argv.slice(2) as [string, string, string, string];
+const [url, place, folder, killAt, when] = process.argv.slice(2) as [string, string, string, string, string];
 let calls = 0;
 
 function around<T extends object>(target: T): T {
@@ -34,7 +35,7 @@ function die(): Promise<never> {
   return new Promise(() => {});
 }
 
-const world = await openRebuildWorld(url, folder, around);
+const world = await openRebuildWorld(url, JSON.parse(place), folder, around);
 await world.rebuilds.run('texts', { signal: new AbortController().signal, segments: 3, verify: 'full' });
 console.log(calls);
 await world.close();

@@ -1,6 +1,10 @@
-// Two projections of notes on Postgres: what a rebuild, the projectors beside it and readers share, in several processes.
+// Two projections of notes in one of the stores: what a rebuild, the projectors beside it and readers share, in several processes.
+// The log is in Postgres.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from '@opensearch-project/opensearch';
+import { Redis } from 'ioredis';
+import { MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -8,7 +12,10 @@ import { createEventsTable, createPostgresEventStore } from '../../infra/event-s
 import { createPool } from '../../infra/postgres.js';
 import { createFileSpill } from '../../infra/rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../../infra/rebuild/runner.js';
+import { createMongoSink } from '../../infra/sinks/mongodb.js';
+import { createOpenSearchSink } from '../../infra/sinks/opensearch.js';
 import { createPostgresSink } from '../../infra/sinks/postgres.js';
+import { createRedisSink, REDIS_OPTIONS } from '../../infra/sinks/redis.js';
 import { createRebuilds, type Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createBuildList } from '../../projections/runtime/build-list.js';
 import { followBuilds } from '../../projections/runtime/follow-builds.js';
@@ -59,11 +66,39 @@ const noteCounts: Projection<never, never> = {
   } as never,
 };
 
+/** Where the documents are: the address of the engine, and a name that no other test uses. */
+export interface StorePlace {
+  engine: keyof typeof SINKS;
+  address: string;
+  name: string;
+}
+
+const SINKS = {
+  postgres: async ({ address }: StorePlace) => {
+    const pool = createPool({ url: address, max: 6 });
+    return { sink: createPostgresSink(pool), close: () => pool.end() };
+  },
+  mongodb: async ({ address, name }: StorePlace) => {
+    const client = await MongoClient.connect(address);
+    return { sink: createMongoSink(client.db(name)), close: () => client.close() };
+  },
+  opensearch: async ({ address, name }: StorePlace) => {
+    const client = new Client({ node: address });
+    return { sink: createOpenSearchSink(client, { prefix: `${name}-` }), close: () => client.close() };
+  },
+  redis: async ({ address, name }: StorePlace) => {
+    const redis = new Redis(address, { ...REDIS_OPTIONS, keyPrefix: `${name}:` });
+    redis.on('error', () => {});
+    return { sink: createRedisSink(redis), close: async () => redis.disconnect() };
+  },
+};
+
 export type RebuildWorld = Awaited<ReturnType<typeof openRebuildWorld>>;
 
 /** `around` may wrap the documents and the spill, to count calls or to be killed in one. */
 export async function openRebuildWorld(
   url: string,
+  place: StorePlace,
   folder: string,
   around: <T extends object>(target: T) => T = (target) => target,
   sizes = SIZES,
@@ -73,15 +108,17 @@ export async function openRebuildWorld(
   const codec = createCommitCodec(notes);
   const store = createPostgresEventStore({ pool, codec, watermarkLagMs: WATERMARK_LAG_MS });
   const projections = [texts, noteCounts];
-  const documents = around<DocumentStore>(await createPostgresSink(pool).open([]));
-  const builds = createBuildList({ engine: 'Postgres', projections, documents, lookEveryMs: LOOK_EVERY_MS });
+  const { sink, close } = await SINKS[place.engine](place);
+  const { engine } = sink;
+  const documents = around<DocumentStore>(await sink.open([]));
+  const builds = createBuildList({ engine, projections, documents, lookEveryMs: LOOK_EVERY_MS });
   await builds.read();
   const fed = await builds.fed();
   for (const projection of fed.projections) await documents.create(projection);
   const clock = Date.now;
   const served = createServed(documents, builds, texts);
   const projector = followBuilds({
-    engine: 'Postgres',
+    engine,
     documents,
     store,
     clock,
@@ -91,7 +128,7 @@ export async function openRebuildWorld(
     onAdvance: () => served.advanced(),
   });
   const rebuilds: Rebuilds = createRebuilds({
-    stores: [{ engine: 'Postgres', projections, documents, builds, projector }],
+    stores: [{ engine, projections, documents, builds, projector }],
     store,
     decode: codec.decode,
     spillOf: (table) => around(createFileSpill(join(folder, table))),
@@ -103,7 +140,18 @@ export async function openRebuildWorld(
     pause: async (_, signal) => void (await delay(PAUSE_MS, undefined, { signal }).catch(() => {})),
     sizes,
   });
-  return { pool, store, documents, builds, served, projector, rebuilds, close: () => pool.end() };
+  return {
+    store,
+    documents,
+    builds,
+    served,
+    projector,
+    rebuilds,
+    async close() {
+      await close();
+      await pool.end();
+    },
+  };
 }
 
 const silent = { info() {}, warn() {}, error() {} };
