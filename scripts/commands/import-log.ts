@@ -43,8 +43,7 @@ export function importLogCommand(): Command {
     });
 }
 
-const KEYS_ARE_MISSING =
-  'Personal data stays sealed: its keys are not part of an export. Requests that show it fail.';
+const KEYS_ARE_MISSING = 'Personal data stays sealed: its keys are not part of an export. Requests that show it fail.';
 
 async function readWithProgress(file: string): Promise<FileReport> {
   const progress = createProgress();

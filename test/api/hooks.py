@@ -30,6 +30,7 @@ RULES = re.compile(
             r"^must have at most two decimals$",
             r"^one (price per currency|variant per SKU)$",
             r"^validUntil must be after validFrom$",
+            r"^is no event of [a-z-]+, which has ",
             r"^must not be before \?from$",
             r"^Give one of \?number, \?customerId and \?email$",
             r"^must be the currency of the coupon",

@@ -1,5 +1,5 @@
 // Resources of each kind in the shop, so that generated requests find more than 404: carts, orders at every step, a return.
-import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { siblingId } from '../../domain/kernel/id.js';
 import { type Answer, type Caller, once } from '../running-shop.js';
 
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
@@ -37,7 +37,6 @@ export async function furnish(customer: Caller, keeper: Caller, support: Caller)
   return {
     carts,
     orders: orders.map((id) => ({ id })),
-    audit: orders.map((id) => ({ streamId: encodeURIComponent(streamOf(id)) })),
     shipments: shipments.map((id) => ({ id })),
     returns: returns.map((id) => ({ id })),
     payments: payments.map((id) => ({ id })),
