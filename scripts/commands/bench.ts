@@ -22,6 +22,7 @@ import {
 import { memory } from '../bench/memory.js';
 import { append, command, hotStream } from '../bench/postgres.js';
 import { reads } from '../bench/reads.js';
+import { rebuild } from '../bench/rebuild.js';
 import { start } from '../bench/start.js';
 import { visible } from '../bench/visible.js';
 import { positiveInteger, withJson } from '../options.js';
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   hotStream,
   imports,
   importMemory,
+  rebuild,
   start,
   memory,
   ...visible,
