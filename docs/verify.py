@@ -207,7 +207,9 @@ def verify(file, key_file):
     try:
         covered = check_tree(header, end, leaves, key_file)
         print("%d commits of %d streams; the checkpoint covers %d" % (len(leaves), len(tips), covered))
-        print("the signature is valid" if key_file else "signature not checked")
+        unsigned = len(leaves) - covered
+        valid = "the signature is valid" + ("; %d commits are not signed, nothing proves them" % unsigned if unsigned else "")
+        print(valid if key_file else "signature not checked")
     except (Bad, KeyError, ValueError, TypeError, IndexError) as reason:
         problems.append("the checkpoint: %s" % reason)
     return problems + list(bad.values())
@@ -228,6 +230,8 @@ def check_tree(header, end, leaves, key_file):
         raise Bad("it covers later commits, but not all earlier ones")
     if not {"from", "to", "category"} & set(header) and covered < int(size):
         raise Bad("the export lacks commits that it covers")
+    if leaves and not covered:
+        raise Bad("it covers none of the commits, so nothing proves them")
     if key_file:
         check_signature(end["checkpoint"], origin, key_file)
     return covered

@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { describeWith } from './engines.js';
 import { everyOr } from './every-case.js';
 import { createTestLog, fileOf, randomOf, type TestLog } from './exported-log.js';
+import { commerce } from './running-shop.js';
 import { manipulations } from './tampered-exports.js';
 
 const run = promisify(execFile);
@@ -62,6 +63,20 @@ describeWith([], `The second verifier (SEED=${SEED})`, function () {
     const unsigned = await verify(text);
     expect(unsigned.output).to.include('signature not checked');
     expect(unsigned.code).to.equal(0);
+  });
+
+  it('says like the first one how many commits are not signed', async () => {
+    const partly = createTestLog(random);
+    await partly.grow(20);
+    await partly.exported();
+    await partly.grow(3);
+    const { text } = await partly.exported({ isArchived: false });
+    const key = await fileOf(folder, partly.publicKeyText(), '.pub');
+    const second = await verify(text, key);
+    expect(second.output).to.include('3 commits are not signed');
+    const first = await commerce(['verify', await fileOf(folder, text), '--public-key', key]);
+    expect(first.stdout).to.include('3 commits are not signed').and.not.include('The signature is valid.');
+    expect([first.code, second.code]).to.deep.equal([0, 0]);
   });
 
   it('refuses another key', async () => {

@@ -268,6 +268,7 @@ async function checkTree(
   const { size, root } = checkpoint;
   const { chains, header } = pass;
   const inTree = coveredIn(tree);
+  if (inTree === 0 && chains.commits > 0) tell('its checkpoint covers none of its commits, so nothing proves them');
   try {
     const [first] = tree.covered;
     const isAll = tree.covered.length === 1 && first?.[0] === 0 && first[1] === size && chains.commits === size;
