@@ -337,6 +337,17 @@ export const manipulations: Record<string, Manipulation> = {
     end.replace(/("tips":\{"[^"]+":)(\d+)/, (_, start: string, n: string) => `${start}${Number(n) - 1}`),
   ),
   'an additional tip': inEnd((end) => end.replace('"tips":{', '"tips":{"note#x":1,')),
+  'a stream without commits among the tips': inEnd((end) => end.replace('"tips":{', '"tips":{"note#x":0,')),
+  'tips in another order': inEnd((end) => end.replace(/("tips":\{)("[^"]+":\d+),("[^"]+":\d+)/, '$1$3,$2')),
+  'no tips': inEnd((end) => end.replace(/"tips":\{.*?\},/, '')),
+  'no leaves': inEnd((end) => end.replace(/,"leaves":"[^"]*"/, '')),
+  'covers lines that are not there': inEnd((end) => end.replace(/("covered":\[\[0,\d+\])\]/, '$1,[null,1]]')),
+  'covers very many lines that are not there': inEnd((end) =>
+    end.replace(/("covered":\[\[0,\d+\])\]/, '$1,[null,1000000000000000]]'),
+  ),
+  'covers fewer commits, and more lines': inEnd((end) =>
+    end.replace(/"covered":\[\[0,(\d+)\]\]/, (_, n: string) => `"covered":[[0,${Number(n) - 1}],[null,2]]`),
+  ),
   'covers fewer commits': inEnd((end) =>
     end.replace(/"covered":\[\[0,(\d+)\]\]/, (_, n: string) => `"covered":[[0,${Number(n) - 1}],[null,1]]`),
   ),
