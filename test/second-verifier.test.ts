@@ -87,6 +87,33 @@ describeWith([], `The second verifier (SEED=${SEED})`, function () {
     expect(code).to.equal(3);
   });
 
+  it('says what is wrong without a traceback, and stops after many bad lines', async () => {
+    const { text } = await log.exported();
+    const deep = `${'['.repeat(100_000)}`;
+    const changedEnd = (change: (end: string) => string) => text.replace(/^\{"commits":.*$/m, change);
+    for (const [content, code] of [
+      [changedEnd((end) => end.replace(/"commits":\d+/, '"commits":"x"')), 3],
+      [changedEnd((end) => end.replace(/"commits":\d+/, '"commits":NaN')), 3],
+      [changedEnd((end) => end.replace(/"commits":(\d+)/, '"commits":$1.0')), 3],
+      [changedEnd((end) => end.replace(/"tips":\{.*?\}/, '"tips":[]')), 3],
+      [changedEnd((end) => end.replace(/,"sha256":.*/, '}')), 3],
+      [changedEnd((end) => end.replace('"gaps":""', '"gaps":"!!!!"')), 3],
+      [changedEnd(() => `{"commits":${deep}`), 3],
+      [text.replace('}\n', ',"from":null}\n'), 3],
+      [text.replace('}\n', ',"to":"~"}\n'), 3],
+      [text.replace(/^.*$/m, deep), 3],
+      ['c2sp.org/tlog-proof@v1\n', 3],
+      [gzipSync(Buffer.alloc(5_000_000, '\n')), 3],
+    ] as const) {
+      const found = await verify(content, keyFile);
+      expect(found.output).to.not.include('Traceback');
+      expect(found.code, found.output.slice(0, 500)).to.equal(code);
+      expect(found.output.split('\n').length).to.be.below(1_010);
+    }
+    expect((await verify(text, join(folder, 'none'))).code).to.equal(1);
+    expect((await verify(text, keyFile, 'more')).code).to.equal(2);
+  });
+
   it('finds manipulations', async () => {
     const { text } = await log.exported();
     const foreign = createTestLog(random, 'commerce-core/other');
