@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { describeWith } from './engines.js';
 import { everyOr } from './every-case.js';
 import { createTestLog, fileOf, randomOf, type TestLog } from './exported-log.js';
+import { commerce } from './running-shop.js';
 import { manipulations } from './tampered-exports.js';
 
 const run = promisify(execFile);
@@ -64,12 +65,53 @@ describeWith([], `The second verifier (SEED=${SEED})`, function () {
     expect(unsigned.code).to.equal(0);
   });
 
+  it('says like the first one how many commits are not signed', async () => {
+    const partly = createTestLog(random);
+    await partly.grow(20);
+    await partly.exported();
+    await partly.grow(3);
+    const { text } = await partly.exported({ isArchived: false });
+    const key = await fileOf(folder, partly.publicKeyText(), '.pub');
+    const second = await verify(text, key);
+    expect(second.output).to.include('3 commits are not signed');
+    const first = await commerce(['verify', await fileOf(folder, text), '--public-key', key]);
+    expect(first.stdout).to.include('3 commits are not signed').and.not.include('The signature is valid.');
+    expect([first.code, second.code]).to.deep.equal([0, 0]);
+  });
+
   it('refuses another key', async () => {
     const other = createTestLog(random);
     const otherKey = await fileOf(folder, other.publicKeyText(), '.pub');
     const { code, output } = await verify((await log.exported()).text, otherKey);
     expect(output).to.include('not signed with this key');
     expect(code).to.equal(3);
+  });
+
+  it('says what is wrong without a traceback, and stops after many bad lines', async () => {
+    const { text } = await log.exported();
+    const deep = `${'['.repeat(100_000)}`;
+    const changedEnd = (change: (end: string) => string) => text.replace(/^\{"commits":.*$/m, change);
+    for (const [content, code] of [
+      [changedEnd((end) => end.replace(/"commits":\d+/, '"commits":"x"')), 3],
+      [changedEnd((end) => end.replace(/"commits":\d+/, '"commits":NaN')), 3],
+      [changedEnd((end) => end.replace(/"commits":(\d+)/, '"commits":$1.0')), 3],
+      [changedEnd((end) => end.replace(/"tips":\{.*?\}/, '"tips":[]')), 3],
+      [changedEnd((end) => end.replace(/,"sha256":.*/, '}')), 3],
+      [changedEnd((end) => end.replace('"gaps":""', '"gaps":"!!!!"')), 3],
+      [changedEnd(() => `{"commits":${deep}`), 3],
+      [text.replace('}\n', ',"from":null}\n'), 3],
+      [text.replace('}\n', ',"to":"~"}\n'), 3],
+      [text.replace(/^.*$/m, deep), 3],
+      ['c2sp.org/tlog-proof@v1\n', 3],
+      [gzipSync(Buffer.alloc(5_000_000, '\n')), 3],
+    ] as const) {
+      const found = await verify(content, keyFile);
+      expect(found.output).to.not.include('Traceback');
+      expect(found.code, found.output.slice(0, 500)).to.equal(code);
+      expect(found.output.split('\n').length).to.be.below(1_010);
+    }
+    expect((await verify(text, join(folder, 'none'))).code).to.equal(1);
+    expect((await verify(text, keyFile, 'more')).code).to.equal(2);
   });
 
   it('finds manipulations', async () => {

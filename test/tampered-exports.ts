@@ -3,11 +3,12 @@
 
 import { createHash } from 'node:crypto';
 import type { StoredCommit } from '../domain/kernel/commit.js';
-import type { StreamId } from '../domain/kernel/stream.js';
+import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { commitLeafHash } from '../infra/archive/commit-leaf.js';
 import { commitLine, parseCommitLine } from '../infra/archive/commit-line.js';
 import { hashOf, partitionOf } from '../infra/event-store/codec.js';
 import { type End, endLine, parseEnd } from '../infra/log-file/export-format.js';
+import { foldTree, subtreesOf } from '../infra/log-file/tree-of-lines.js';
 import { below, oneOf } from './exported-log.js';
 import { the } from './the.js';
 
@@ -336,10 +337,40 @@ export const manipulations: Record<string, Manipulation> = {
     end.replace(/("tips":\{"[^"]+":)(\d+)/, (_, start: string, n: string) => `${start}${Number(n) - 1}`),
   ),
   'an additional tip': inEnd((end) => end.replace('"tips":{', '"tips":{"note#x":1,')),
+  'a stream without commits among the tips': inEnd((end) => end.replace('"tips":{', '"tips":{"note#x":0,')),
+  'tips in another order': inEnd((end) => end.replace(/("tips":\{)("[^"]+":\d+),("[^"]+":\d+)/, '$1$3,$2')),
+  'no tips': inEnd((end) => end.replace(/"tips":\{.*?\},/, '')),
+  'no leaves': inEnd((end) => end.replace(/,"leaves":"[^"]*"/, '')),
+  'covers lines that are not there': inEnd((end) => end.replace(/("covered":\[\[0,\d+\])\]/, '$1,[null,1]]')),
+  'covers very many lines that are not there': inEnd((end) =>
+    end.replace(/("covered":\[\[0,\d+\])\]/, '$1,[null,1000000000000000]]'),
+  ),
+  'covers fewer commits, and more lines': inEnd((end) =>
+    end.replace(/"covered":\[\[0,(\d+)\]\]/, (_, n: string) => `"covered":[[0,${Number(n) - 1}],[null,2]]`),
+  ),
   'covers fewer commits': inEnd((end) =>
     end.replace(/"covered":\[\[0,(\d+)\]\]/, (_, n: string) => `"covered":[[0,${Number(n) - 1}],[null,1]]`),
   ),
   'covers nothing': inEnd((end) => end.replace(/"covered":\[\[0,(\d+)\]\]/, '"covered":[[null,$1]]')),
+  'a genuine checkpoint above forged commits, as a part of the log': (text) => {
+    const { header, commits, end } = partsOf(text);
+    const { digested: _, sha256: __, ...parts } = parseEnd(end);
+    if (!parts.signed) return undefined;
+    const { pk } = the(commits[0]);
+    const forged = rechained(
+      commits
+        .filter((commit) => commit.pk === pk)
+        .map((commit) => ({ ...commit, ev: commit.ev.replace('"text"', '"x"') })),
+      pk,
+      1,
+    );
+    const hidden = gapsFilledWith(commits.map(commitLeafHash));
+    const tree = { covered: [[null, forged.length] as const], gaps: hidden, leaves: Buffer.alloc(0) };
+    const before = `${header.replace(/}$/, `,"category":"${categoryOf(pk)}"}`)}\n${forged.map(commitLine).join('')}`;
+    const last: End = { commits: forged.length, tips: { [pk]: forged.length }, signed: { ...parts.signed, tree } };
+    const made = endLine(last, (own) => createHash('sha256').update(before).update(own).digest('hex'));
+    return { text: before + made, named: [] };
+  },
   'covers from 1': inEnd((end) => end.replace('"covered":[[0,', '"covered":[[1,')),
   'covers twice': inEnd((end) => end.replace(/"covered":\[\[0,(\d+)\]\]/, '"covered":[[0,$1],[0,$1]]')),
   'another hash of the file': onFile((lines) => [
@@ -348,6 +379,16 @@ export const manipulations: Record<string, Manipulation> = {
     '',
   ]),
 };
+
+/** The subtrees that stand for all leaves, as if the file had none of the commits. */
+function gapsFilledWith(leaves: readonly Buffer[]): Buffer {
+  const roots = subtreesOf(0, leaves.length).map(({ level, index }) => {
+    const tree = foldTree();
+    for (const leaf of leaves.slice(index * 2 ** level, (index + 1) * 2 ** level)) tree.add(leaf);
+    return tree.root();
+  });
+  return Buffer.concat(roots);
+}
 
 /** Any byte of the file. */
 export function changeByte(bytes: Buffer, random: Random): Buffer {

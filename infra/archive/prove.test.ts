@@ -60,9 +60,26 @@ describe('A receipt', () => {
     const changed = Buffer.from(line.replace('2026', '2025')).toString('base64');
     expect(() => checkReceipt(first.receipt.replace(/^extra .*$/m, `extra ${changed}`))).to.throw(
       InvalidNote,
-      /does not match its hash/,
+      /its h is not the hash of its content/,
     );
     expect(() => checkReceipt(first.receipt.replace(/^extra .*\n/m, ''))).to.throw(InvalidNote, /is no commit/);
+  });
+
+  it('has a commit of which nothing was changed, hashed or not', async () => {
+    const { deps } = await shopWith(1);
+    const { receipt } = await prove(deps, 'note#a', 1);
+    const [, extra = ''] = the(/^extra (.*)$/m.exec(receipt));
+    const line = Buffer.from(extra, 'base64').toString();
+    const { lp } = JSON.parse(line);
+    for (const [changed, message] of [
+      [line.replace(`"lp":${lp}`, `"lp":${(lp + 1) % 64}`), /its lp is/],
+      [line.replace('"f":1', '"f":2'), /its format f is 2/],
+      [line.trimEnd(), /has no newline/],
+      [`${line}\n`, /not written as commits are/],
+    ] as const) {
+      const forged = receipt.replace(extra, Buffer.from(changed).toString('base64'));
+      expect(() => checkReceipt(forged, readPublicKey(publicKey))).to.throw(InvalidNote, message);
+    }
   });
 
   it('does not exist of what is not in the log, or too new', async () => {

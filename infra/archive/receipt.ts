@@ -1,6 +1,6 @@
 // A receipt: a C2SP tlog-proof whose extra data is the commit itself. Whoever has the public key can check it offline.
 import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { hashOf } from '../event-store/codec.js';
+import { ownProblem } from '../event-store/own-problem.js';
 import { unverifiedCheckpoint } from './checkpoint.js';
 import { commitLeafHash } from './commit-leaf.js';
 import { commitLine, InvalidLine, parseCommitLine } from './commit-line.js';
@@ -27,7 +27,7 @@ export function writeReceipt(commit: StoredCommit, proof: Omit<LogProof, 'extra'
 }
 
 /**
- * Checks the commit's hash and the proof, and with a public key the signatures. `log` is `readPublicKey(…)`. Throws `InvalidNote` with
+ * Checks the commit by itself and the proof, and with a public key the signatures. `log` is `readPublicKey(…)`. Throws `InvalidNote` with
  * what is wrong.
  */
 export function checkReceipt(
@@ -37,7 +37,8 @@ export function checkReceipt(
 ): CheckedReceipt {
   const proof = readProof(text);
   const commit = commitIn(proof);
-  if (hashOf(commit) !== commit.h) throw new InvalidNote('The content of the commit does not match its hash.');
+  const problem = ownProblem(commit);
+  if (problem !== undefined) throw new InvalidNote(`The commit of the receipt is bad: ${problem}.`);
   const leaf = commitLeafHash(commit);
   const { origin, size, root } = unverifiedCheckpoint(proof.checkpoint);
   const { index, hashes } = proof;
@@ -49,8 +50,9 @@ export function checkReceipt(
 
 function commitIn({ extra }: LogProof): StoredCommit {
   const line = extra?.toString() ?? '';
+  if (!line.endsWith('\n')) throw new InvalidNote('The extra data of the receipt is no commit line: it has no newline.');
   try {
-    return parseCommitLine(line.replace(/\n$/, ''));
+    return parseCommitLine(line.slice(0, -1));
   } catch (error) {
     if (!(error instanceof InvalidLine)) throw error;
     throw new InvalidNote(`The extra data of the receipt is no commit: ${error.message}.`);

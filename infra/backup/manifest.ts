@@ -2,8 +2,7 @@
 //   backup.json    this manifest, written last, so that an unfinished backup has none
 //   log.jsonl.gz   the log, in the format of `commerce export`
 //   keys.jsonl     data keys, tombstones and secrets: see keys-file.ts
-//   archive/       the archive of the log, as it is in the data folder
-//   objects/       stock snapshots, likewise
+//   objects/       the archive of the log in objects/archive/, and the stock snapshots, as they are in the data folder
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';

@@ -1,8 +1,8 @@
 // Checks the commits of a log one by one: each commit by itself, and its place in its stream. For each stream it keeps the first bad
 // commit only, because all later ones follow from it.
-import { FORMAT, GENESIS_HASH, type StoredCommit } from '../../domain/kernel/commit.js';
-import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
-import { hashOf, partitionOf } from '../event-store/codec.js';
+import { GENESIS_HASH, type StoredCommit } from '../../domain/kernel/commit.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { ownProblem } from '../event-store/own-problem.js';
 
 /** A changed, missing or additional commit: the first bad one of its stream. */
 export interface BadCommit {
@@ -97,32 +97,4 @@ function linkProblem({ fv, at, ph }: StoredCommit, last: Omit<Tip, 'partition'>)
   if (ph !== last.hash) return 'its ph is not the h of the commit before it';
   if (fv !== last.version + 1) return `its fv is ${fv}, but the commit before it ends at version ${last.version}`;
   return at > last.at ? undefined : 'its at is not greater than that of the commit before it';
-}
-
-/** What is wrong with the commit itself. The partition of the stream's earlier commits was checked. */
-function ownProblem(commit: StoredCommit, partition: number | undefined): string | undefined {
-  const { pk, sk, f, fv, lv, ev, h, lp } = commit;
-  if (f !== FORMAT) return `its format f is ${f}; this program reads ${FORMAT}`;
-  if (!isStreamId(pk)) return 'its pk is not a stream id';
-  if (sk < 1 || fv < sk || lv < fv) return `commit ${sk} cannot have the versions ${fv} to ${lv}`;
-  if (hashOf(commit) !== h) return 'its h is not the hash of its content';
-  if (lp !== (partition ?? partitionOf(pk))) return `its lp is ${lp}, which is not the partition of its stream`;
-  return eventsProblem(ev, fv, lv);
-}
-
-function eventsProblem(ev: string, fv: number, lv: number): string | undefined {
-  const events = eventsIn(ev);
-  if (!events) return 'its ev is not a list of events';
-  if (events.length !== lv - fv + 1) return `it has ${events.length} events, but the versions ${fv} to ${lv}`;
-  const wrong = events.findIndex((event, n) => event?.version !== fv + n);
-  return wrong < 0 ? undefined : `its event ${wrong + 1} does not have version ${fv + wrong}`;
-}
-
-function eventsIn(ev: string): ({ version?: unknown } | null)[] | undefined {
-  try {
-    const events: unknown = JSON.parse(ev);
-    return Array.isArray(events) ? events : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -74,7 +74,7 @@ const count = z.int().min(0);
 const hashes = z.base64().transform((text) => Buffer.from(text, 'base64'));
 const endSchema = z.strictObject({
   commits: count,
-  tips: z.record(z.string(), count).optional(),
+  tips: z.record(z.string(), z.int().min(1)).optional(),
   tree: z
     .strictObject({
       covered: z.array(z.tuple([count.nullable(), z.int().min(1)])),

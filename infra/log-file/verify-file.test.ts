@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { createTestLog, fileOf, randomOf } from '../../test/exported-log.js';
+import { the } from '../../test/the.js';
 import { verifyFile } from './verify-file.js';
 
 describe('An export', () => {
@@ -69,6 +70,23 @@ describe('An export', () => {
     const { text } = await log.exported();
     expect((await verifyFile(await fileOf(folder, text))).problems).to.deep.equal([]);
     expect((await verifyFile(await fileOf(folder, text), { publicKey: log.publicKey })).problems).to.have.length(1);
+  });
+
+  it('counts a stream whose only commits are bad, and reports a bad line once', async () => {
+    const log = createTestLog(randomOf(6));
+    await log.grow(30);
+    const { text } = await log.exported();
+    const { pk, sk } = the((await log.stored())[0]);
+    for (const [before, after] of [
+      ['"f":1,', '"f":2,'],
+      ['"sk":1,', '"sk":"1",'],
+    ] as const) {
+      const report = await verifyFile(await fileOf(folder, text.replace(before, after)));
+      expect(report.streams).to.equal(log.streams().length);
+      const named = report.problems.filter((problem) => problem.line === 2 || 'stream' in problem);
+      expect(named).to.have.length(1);
+      expect(the(named[0])).to.include({ stream: pk, commitNo: sk, line: 2 });
+    }
   });
 
   it('has the same bytes each time', async () => {

@@ -1,6 +1,7 @@
 // Verifies an export offline, with nothing but the file and the public key: lines, chains, order, tree and signature. It takes one
 // pass. Another one follows if the export has only a part of the log, and if something was changed and is looked for.
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { compareLogEntries, entryOf } from '../../domain/kernel/event-store.js';
 import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
@@ -14,6 +15,8 @@ import {
   type Header,
   isEnd,
   isWholeLog,
+  MAX_LISTED_LEAVES,
+  MAX_LISTED_TIPS,
   parseEnd,
   parseHeader,
   selectionProblem,
@@ -89,7 +92,9 @@ export async function verifyFile(file: string, { publicKey, ...options }: Verify
   const { header, end, chains, lines, disorders, lastLine } = pass;
   const tell = (problem: string) => lines.push({ line: lastLine, problem });
 
-  if (end) compareWithEnd(chains, end, header, tell);
+  // A stream whose only lines are bad is one, too.
+  const streams = new Set([...chains.streams(), ...chains.bad.keys()]).size;
+  if (end) compareWithEnd(chains, end, header, streams, tell);
   if (end && !end.signed && (chains.commits > 0 || publicKey)) tell('it has no checkpoint');
   const signed = end?.signed;
   const checkpoint = signed && checkpointIn(signed.checkpoint, header, publicKey, tell);
@@ -99,7 +104,7 @@ export async function verifyFile(file: string, { publicKey, ...options }: Verify
   return {
     header,
     commits: chains.commits,
-    streams: [...chains.streams()].length,
+    streams,
     problems: [...lines, ...chains.bad.values()],
     checkpoint,
     covered: isProven ? coveredIn(signed.tree) : 0,
@@ -174,7 +179,7 @@ const isJson = (text: string): boolean => /^\W{0,4}\{/.test(text);
 
 /** The place of a commit whose line is damaged elsewhere. */
 function placeIn(text: string): Pick<BadCommit, 'stream' | 'commitNo'> | undefined {
-  const [, pk, sk] = /"pk"\s*:\s*"([^"\\]{1,2000})"\s*,\s*"sk"\s*:\s*(\d{1,10})\D/.exec(text.slice(0, 3_000)) ?? [];
+  const [, pk, sk] = /"pk"\s*:\s*"([^"\\]{1,2000})"\s*,\s*"sk"\s*:\s*"?(\d{1,10})\D/.exec(text.slice(0, 3_000)) ?? [];
   return pk !== undefined && isStreamId(pk) ? { stream: pk, commitNo: Math.max(1, Number(sk)) } : undefined;
 }
 
@@ -208,10 +213,18 @@ function checkOrder() {
 }
 
 /** The last line says how many commits there are, and where each stream ends. */
-function compareWithEnd(chains: Chains, end: End, header: Header | undefined, tell: (problem: string) => void): void {
+function compareWithEnd(
+  chains: Chains,
+  end: End,
+  header: Header | undefined,
+  streams: number,
+  tell: (problem: string) => void,
+): void {
   const { commits, tips } = end;
   if (commits !== chains.commits) tell(`it says that there are ${commits} commits, but there are ${chains.commits}`);
-  if (!tips) return;
+  if (tips === undefined && streams <= MAX_LISTED_TIPS) tell('it does not say where the streams end: tips is missing');
+  if (tips === undefined) return;
+  if (streams > MAX_LISTED_TIPS) tell(`it has tips, but there are more than ${MAX_LISTED_TIPS} streams`);
   const isFromMiddle = header?.from !== undefined;
   for (const [name, tip] of Object.entries(tips)) {
     const stream = name as StreamId;
@@ -224,6 +237,8 @@ function compareWithEnd(chains: Chains, end: End, header: Header | undefined, te
     const problem = 'the last line of the export does not know it';
     if (chains.lastOf(stream) > tip) chains.report({ stream, commitNo: tip + 1, problem });
   }
+  if (chains.bad.size === 0 && !isDeepStrictEqual(Object.keys(tips), [...chains.streams()]))
+    tell('its tips are not in the order in which the streams first appear');
 }
 
 function checkpointIn(
@@ -268,6 +283,11 @@ async function checkTree(
   const { size, root } = checkpoint;
   const { chains, header } = pass;
   const inTree = coveredIn(tree);
+  const lines = tree.covered.reduce((sum, [, count]) => sum + count, 0);
+  if (lines !== chains.commits) tell(`its tree is one of ${lines} commit lines, but there are ${chains.commits}`);
+  if ((tree.leaves !== undefined) !== inTree <= MAX_LISTED_LEAVES)
+    tell(`it lists the leaves of up to ${MAX_LISTED_LEAVES} covered commits, and of no more`);
+  if (inTree === 0 && chains.commits > 0) tell('its checkpoint covers none of its commits, so nothing proves them');
   try {
     const [first] = tree.covered;
     const isAll = tree.covered.length === 1 && first?.[0] === 0 && first[1] === size && chains.commits === size;

@@ -20,7 +20,7 @@ export function rebuildCommand(): Command {
   return withJson(withProfile(new Command('rebuild')))
     .description('build projections anew beside those that serve, check them, and switch to them')
     .argument('[name...]', 'the projections; `status` shows their names')
-    .option('--all', 'all projections, one after another')
+    .option('--all', 'all projections; while one waits for other processes, the next one begins')
     .addOption(
       new Option('--segments <n>', 'parts of the log that are worked on at the same time')
         .argParser(parseSegments)

@@ -150,13 +150,16 @@ function exportLines(file: string, { header, commits, streams, covered, checkpoi
   return [
     `${file}: ${what} of ${checkpoint.origin}. All chains are whole.`,
     `The checkpoint of ${checkpoint.size} commits covers ${covered} of them. ${beyondLine(commits - covered)}`,
-    ...(checkpoint.signature === 'invalid' ? [] : [signatureLine(checkpoint.signature)]),
+    ...(checkpoint.signature === 'invalid' ? [] : [signatureLine(checkpoint.signature, commits - covered)]),
   ];
 }
 
 const places = (count: number): string => (count === 1 ? 'one place is bad' : `${count} places are bad`);
 
-function signatureLine(signature: 'valid' | 'not checked'): string {
+/** `unsigned`: commits that the signed checkpoint does not cover. */
+function signatureLine(signature: 'valid' | 'not checked', unsigned = 0): string {
+  if (signature === 'valid' && unsigned > 0)
+    return `The signature is valid for the others only: ${unsigned} ${unsigned === 1 ? 'commit is' : 'commits are'} not signed, and nothing proves ${unsigned === 1 ? 'it' : 'them'}.`;
   if (signature === 'valid') return 'The signature is valid.';
   return 'signature not checked: name the public key of the log with --public-key.';
 }
