@@ -1,6 +1,6 @@
 // A backup of a running shop is restored elsewhere: same hashes, same read models, and nobody who was forgotten comes back.
 import { randomBytes } from 'node:crypto';
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
@@ -175,7 +175,33 @@ describeWith('postgres', 'A backup', function (engines) {
         const manifest = await readManifest(copied);
         await writeManifest(copied, { ...manifest, sha256: await sha256Of(path) });
       });
+    const archive = join('objects', 'archive');
+    const [segments, checkpoints] = await Promise.all(
+      ['segments', 'checkpoints'].map(async (kind) => readdir(join(folder, archive, kind))),
+    );
+    const segment = join(archive, 'segments', the(segments?.[0]));
+    const checkpoint = join(archive, 'checkpoints', the(checkpoints?.[0]));
+    const without = (name: string) => changed((copied) => rm(join(copied, name), { recursive: true }));
+    const withObject = (name: string, change: (text: string) => string) =>
+      changed(async (copied) => {
+        const path = join(copied, name);
+        const text = await readFile(path, 'latin1');
+        await rm(path); // It is read-only.
+        await writeFile(path, change(text), 'latin1');
+      });
     const bad: [Promise<string>, RegExp][] = [
+      [withObject(segment, flipped), /objects is damaged/],
+      [withObject(checkpoint, (text) => text.replace('commerce-core', 'commerce-c0re')), /objects is damaged/],
+      [without(checkpoint), /objects has \d+ objects, but \d+ were written/],
+      [without('objects'), /objects has 0 objects, but \d+ were written/],
+      [
+        changed((copied) => writeFile(join(copied, archive, 'segments', 'other.jsonl'), '')),
+        /objects has \d+ objects, but \d+ were written/,
+      ],
+      [
+        changed((copied) => rename(join(copied, segment), join(copied, archive, 'segments', 'other.jsonl'))),
+        /objects is damaged/,
+      ],
       [withText('log.jsonl.gz', flipped), /log\.jsonl\.gz is damaged/],
       [withText('log.jsonl.gz', (text) => text.slice(0, -100)), /log\.jsonl\.gz is damaged/],
       [withLog((text) => text.replace('MUG-BLUE', 'MUG-PINK')), /is not the log as it was written: commit \d+ of /],

@@ -53,7 +53,7 @@ export function createTestLog(random: () => number, origin = 'commerce-core/test
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec: createCommitCodec(notes), log, clock, watermarkLagMs: 0 });
   const ends = new Map<StreamId, Position>();
-  const archive = archiveOf(store, origin, clock);
+  const archived = archiveOf(store, origin, clock);
   let last: Pick<ExportDeps, 'head' | 'checkpoint'> = { head: { size: 0, upTo: 0 }, checkpoint: undefined };
 
   async function append(): Promise<void> {
@@ -70,16 +70,16 @@ export function createTestLog(random: () => number, origin = 'commerce-core/test
   }
 
   return {
-    publicKey: () => noteVerifier(archive.signer.verifierKey),
-    publicKeyText: () => publicKeyText(archive.signer),
+    publicKey: () => noteVerifier(archived.signer.verifierKey),
+    publicKeyText: () => publicKeyText(archived.signer),
     async grow(commits) {
       for (let n = 0; n < commits; n++) await append();
       now += 1_000;
     },
     async exported({ isArchived = true, ...options } = {}) {
-      if (isArchived) last = await archive.archiver.run();
+      if (isArchived) last = await archived.archiver.run();
       const head = isArchived ? last.head : { size: last.head.size, upTo: hlcOf(now) };
-      return exportOf({ store, index: archive.index, head, checkpoint: last.checkpoint, origin }, options);
+      return exportOf({ ...archived, store, head, checkpoint: last.checkpoint, origin }, options);
     },
     async stored() {
       const commits: StoredCommit[] = [];
@@ -97,14 +97,19 @@ function archiveOf(store: TestStore, origin: string, clock: Clock) {
   const index = createMemoryIndex(emptyIndex());
   const signer = noteSigner(origin, generateKeyPairSync('ed25519').privateKey);
   const archive = createMemoryArchive();
-  return { index, signer, archiver: createArchiver({ store, archive, index, signer, clock, maxSegmentCommits: 50 }) };
+  return {
+    index,
+    archive,
+    signer,
+    archiver: createArchiver({ store, archive, index, signer, clock, maxSegmentCommits: 50 }),
+  };
 }
 
 /** Archives all that the store shows. */
 export async function archived(store: TestStore, origin: string): Promise<ExportDeps> {
-  const { index, archiver } = archiveOf(store, origin, Date.now);
+  const { index, archive, archiver } = archiveOf(store, origin, Date.now);
   const { head, checkpoint } = await archiver.run();
-  return { store, index, head, checkpoint, origin };
+  return { store, index, archive, head, checkpoint, origin };
 }
 
 export async function exportOf(

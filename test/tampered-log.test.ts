@@ -5,13 +5,16 @@ import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool, PoolClient } from 'pg';
 import type { StoredCommit } from '../domain/kernel/commit.js';
-import { createArchiver } from '../infra/archive/archiver.js';
+import { streamId } from '../domain/kernel/stream.js';
+import { type ArchiveRound, createArchiver } from '../infra/archive/archiver.js';
+import { LogChanged } from '../infra/archive/prove.js';
 import { noteSigner, noteVerifier } from '../infra/archive/signed-note.js';
 import { verifyArchive } from '../infra/archive/verify-archive.js';
-import { createCommitCodec, hashOf } from '../infra/event-store/codec.js';
+import { createCommitCodec, hashOf, partitionOf } from '../infra/event-store/codec.js';
 import { createPostgresEventStore } from '../infra/event-store/postgres/postgres-event-store.js';
 import { createPostgresLoader } from '../infra/event-store/postgres/postgres-loader.js';
-import { verifyStore } from '../infra/log-file/verify-store.js';
+import { exportLog } from '../infra/log-file/export-log.js';
+import { type StoreReport, verifyStore } from '../infra/log-file/verify-store.js';
 import { createPool } from '../infra/postgres.js';
 import { notes } from './contracts/notes.js';
 import { describeWith } from './engines.js';
@@ -81,8 +84,8 @@ const inChains: Record<string, Manipulation> = {
   },
 };
 
-/** Leaves all chains whole, so only the archive shows it. */
-const inArchive: Record<string, Manipulation> = {
+/** Leaves all chains whole, so only the comparison with the archive shows it. */
+const inArchive = {
   'removes the end of a stream': async (sql, commits, random) => {
     const { pk, sk } = oneOf(random, commits);
     await sql('delete from events where pk = $1 and sk >= $2', [pk, sk]);
@@ -106,7 +109,20 @@ const inArchive: Record<string, Manipulation> = {
     }
     return [first.pk, first.sk];
   },
-};
+  'inserts a stream in the past': async (sql, commits, random) => {
+    const first = oneOf(
+      random,
+      commits.filter(({ sk }) => sk === 1),
+    );
+    const inserted = { ...first, pk: streamId('note', 'inserted') };
+    const columns = 'sk, f, fv, lv, ev, at, cs, ph';
+    await sql(
+      `insert into events (pk, ${columns}, h, lp) select $3, ${columns}, $4, $5 from events where pk = $1 and sk = $2`,
+      [first.pk, first.sk, inserted.pk, hashOf(inserted), partitionOf(inserted.pk)],
+    );
+    return ['note#inserted', 1];
+  },
+} satisfies Record<string, Manipulation>;
 
 describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, function (engines) {
   this.timeout(120_000);
@@ -114,6 +130,7 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
   let pool: Pool;
   let client: PoolClient;
   let commits: StoredCommit[];
+  let round: ArchiveRound;
   const index = createMemoryIndex(emptyIndex());
   const archive = createMemoryArchive();
   const signer = noteSigner('commerce-core/test', generateKeyPairSync('ed25519').privateKey);
@@ -126,7 +143,7 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
     client = await pool.connect();
     await client.query('alter table events disable trigger events_append_only');
     await client.query('grant update, delete on events to current_user');
-    await createArchiver({ store: storeIn(client), archive, index, signer, clock: Date.now }).run();
+    round = await createArchiver({ store: storeIn(client), archive, index, signer, clock: Date.now }).run();
   });
   after(async () => {
     client.release();
@@ -138,9 +155,11 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
     return createPostgresEventStore({ pool: connection as unknown as Pool, codec: createCommitCodec(notes) });
   }
 
-  async function verified(): Promise<{ chains: Place[]; archive: Place[] }> {
+  async function verified(): Promise<{ chains: Place[]; log: Place[]; archive: Place[] }> {
     const store = storeIn(client);
-    const { problems } = await verifyStore(store, { coveredUpTo: 0, now: Date.now() });
+    const deps = { store, index, archive };
+    const chains = await verifyStore({ ...deps, head: { size: 0, upTo: 0 } }, { now: Date.now() });
+    const log = await verifyStore({ ...deps, head: round.head }, { now: Date.now() });
     const found: Place[] = [];
     await verifyArchive(
       { archive, index, store, log: noteVerifier(signer.verifierKey) },
@@ -149,7 +168,7 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
           stream !== undefined && commitNo !== undefined && found.push([stream, commitNo]),
       },
     );
-    return { chains: problems.map(({ stream, commitNo }) => [stream, commitNo]), archive: found };
+    return { chains: placesOf(chains), log: placesOf(log), archive: found };
   }
 
   async function manipulated(
@@ -166,7 +185,7 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
   }
 
   it('raises no alarm while it is clean', async () => {
-    expect(await verified()).to.deep.equal({ chains: [], archive: [] });
+    expect(await verified()).to.deep.equal({ chains: [], log: [], archive: [] });
   });
 
   for (const [name, manipulate] of Object.entries(inChains)) {
@@ -174,17 +193,38 @@ describeWith('postgres', `A manipulated log in Postgres (SEED=${SEED})`, functio
       for (let round = 0; round < ROUNDS; round++) {
         const { expected, found } = await manipulated(manipulate);
         expect(found.chains).to.deep.include(expected);
+        expect(found.log).to.deep.include(expected);
       }
     });
   }
 
   for (const [name, manipulate] of Object.entries(inArchive)) {
-    it(`${name}: only the archive shows it`, async () => {
+    it(`${name}: the comparison with the archive shows it`, async () => {
       for (let round = 0; round < ROUNDS; round++) {
         const { expected, found } = await manipulated(manipulate);
         expect(found.chains).to.deep.equal([]);
+        expect(found.log).to.deep.equal([expected]);
         expect(found.archive).to.deep.include(expected);
       }
     });
   }
+
+  for (const name of ['removes the end of a stream', 'rewrites a stream with new hashes'] as const) {
+    it(`${name}: an export of the whole log is refused, and names the commit`, async () => {
+      await client.query('begin');
+      const sql: Sql = (text, values) => client.query(text, values);
+      const [stream, commitNo] = await inArchive[name](sql, commits, random);
+      const deps = { ...round, store: storeIn(client), index, archive, origin: signer.name };
+      const error = await exportLog(deps, () => {}).catch((caught: unknown) => caught);
+      await client.query('rollback');
+      expect(error).to.be.instanceOf(LogChanged);
+      expect((error as LogChanged).message)
+        .to.match(/^Commit \d+ of /)
+        .and.include(`Commit ${commitNo} of ${stream} is`);
+    });
+  }
 });
+
+function placesOf({ problems }: StoreReport): Place[] {
+  return problems.flatMap((found): Place[] => ('stream' in found ? [[found.stream, found.commitNo]] : []));
+}

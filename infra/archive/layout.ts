@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { OperatorError } from '../../domain/kernel/errors.js';
 import { InvalidLine, parseCommitLine } from './commit-line.js';
 import { HASH_BYTES } from './merkle-tree.js';
 import type { ArchiveStore } from './port.js';
@@ -27,7 +28,7 @@ export interface Manifest {
 }
 
 /** Something in the archive is missing or is not what was written. */
-export class ArchiveDamaged extends Error {
+export class ArchiveDamaged extends OperatorError {
   override name = 'ArchiveDamaged';
   constructor(
     /** The damaged object. */

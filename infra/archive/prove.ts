@@ -17,6 +17,11 @@ export class NotArchived extends OperatorError {
 /** The log has another commit than the archive. */
 export class LogChanged extends OperatorError {
   override name = 'LogChanged';
+  constructor(stream: StreamId, commitNo: number) {
+    super(
+      `Commit ${commitNo} of ${stream} is archived, but the log does not have it any more as it was: run \`commerce verify --archive\`.`,
+    );
+  }
 }
 
 export interface ProveDeps {
@@ -71,9 +76,7 @@ async function storedOf(store: ProveDeps['store'], { stream, commitNo, h }: Arch
     if (stored?.h === h) return stored;
     break;
   }
-  throw new LogChanged(
-    `Commit ${commitNo} of ${stream} is archived, but the log does not have it any more as it was: run \`commerce verify --archive\`.`,
-  );
+  throw new LogChanged(stream, commitNo);
 }
 
 async function reasonFor(store: ProveDeps['store'], stream: StreamId, commitNo: number | undefined): Promise<string> {

@@ -50,7 +50,8 @@ export function checkReceipt(
 
 function commitIn({ extra }: LogProof): StoredCommit {
   const line = extra?.toString() ?? '';
-  if (!line.endsWith('\n')) throw new InvalidNote('The extra data of the receipt is no commit line: it has no newline.');
+  if (!line.endsWith('\n'))
+    throw new InvalidNote('The extra data of the receipt is no commit line: it has no newline.');
   try {
     return parseCommitLine(line.slice(0, -1));
   } catch (error) {

@@ -12,12 +12,19 @@ import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import { type Exported, exportLog } from '../log-file/export-log.js';
 import { writeWhole } from '../log-file/written-file.js';
 import { makeFolder } from '../make-folder.js';
-import { createFolderObjects } from '../objects/folder-objects.js';
 import { readIfThere } from '../secret-file.js';
 import type { Mark } from '../stores/store.js';
 import { forgetIn, type KeysHead, type NamedKey, SECRET_FILES, writeKeys } from './keys-file.js';
 import { KEYS_FILE, type KnownBackups } from './known-backups.js';
-import { BackupRefused, LOG_FILE, MANIFEST_FILE, OBJECTS_FOLDER, sha256Of, writeManifest } from './manifest.js';
+import {
+  BackupRefused,
+  digestOfObjects,
+  LOG_FILE,
+  MANIFEST_FILE,
+  objectsIn,
+  sha256Of,
+  writeManifest,
+} from './manifest.js';
 
 const LOOK_EVERY_MS = 200;
 const ARCHIVED = ['manifests/', 'segments/', 'checkpoints/', 'cosignatures/'];
@@ -84,7 +91,8 @@ export async function makeBackup(folder: string, deps: BackupDeps, options: Back
   // Whoever was forgotten while the keys were written may not have been found in them.
   const forgotten = await deps.keys.forgottenSince(beganAt);
   if (forgotten.length > 0) await forgetIn(keysFile, new Set(forgotten));
-  await writeManifest(folder, { madeAt, mark, commits, streams, sha256: await sha256Of(log) });
+  const digests = { sha256: await sha256Of(log), objects: await digestOfObjects(folder) };
+  await writeManifest(folder, { madeAt, mark, commits, streams, ...digests });
   return { madeAt, commits, streams, keys, keysExpireAt, hasMasterKey: 'master.key' in secrets, expired };
 }
 
@@ -121,8 +129,6 @@ export async function copyArchive(
     }
   }
 }
-
-export const objectsIn = (folder: string): ObjectStore => createFolderObjects(folder).of(OBJECTS_FOLDER);
 
 /** Without the archive, which is copied as a whole. */
 export async function copyObjects(from: ObjectStore, to: ObjectStore): Promise<void> {

@@ -2,7 +2,8 @@
 //   backup.json    this manifest, written last, so that an unfinished backup has none
 //   log.jsonl.gz   the log, in the format of `commerce export`
 //   keys.jsonl     data keys, tombstones and secrets: see keys-file.ts
-//   objects/       the archive of the log in objects/archive/, and the stock snapshots, as they are in the data folder
+//   objects/       the archive of the log, in objects/archive/, and stock snapshots, as they are in the data folder
+
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -10,6 +11,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
+import type { ObjectStore } from '../../domain/kernel/objects.js';
+import { sha256 } from '../archive/layout.js';
+import { createFolderObjects } from '../objects/folder-objects.js';
 import { type Mark, STORE_GENERATION } from '../stores/store.js';
 
 export const MANIFEST_FILE = 'backup.json';
@@ -27,6 +31,8 @@ const schema = z.strictObject({
   streams: z.int().min(0),
   /** SHA-256 of the file of the log, in hex. */
   sha256: z.string(),
+  /** All objects: how many, and the SHA-256, in hex, of a line for each in the order of their names: its own SHA-256, and its name. */
+  objects: z.strictObject({ count: z.int().min(0), sha256: z.string() }),
 });
 
 export type Manifest = Omit<z.output<typeof schema>, 'format' | 'mark'> & { mark: Mark };
@@ -72,4 +78,18 @@ export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+export const objectsIn = (folder: string): ObjectStore => createFolderObjects(folder).of(OBJECTS_FOLDER);
+
+/** Reads the objects from the disk, one at a time. */
+export async function digestOfObjects(folder: string): Promise<Manifest['objects']> {
+  const objects = objectsIn(folder);
+  const hash = createHash('sha256');
+  let count = 0;
+  for await (const name of objects.list('')) {
+    hash.update(`${sha256((await objects.get(name)) ?? Buffer.alloc(0))}  ${name}\n`);
+    count++;
+  }
+  return { count, sha256: hash.digest('hex') };
 }

@@ -18,8 +18,17 @@ import { isSealedWith } from '../stores/claim.js';
 import type { Store } from '../stores/store.js';
 import { type KeysHead, readKeys } from './keys-file.js';
 import { KEYS_FILE } from './known-backups.js';
-import { copyArchive, copyObjects, objectsIn } from './make-backup.js';
-import { BackupRefused, LOG_FILE, type Manifest, readManifest, sha256Of } from './manifest.js';
+import { copyArchive, copyObjects } from './make-backup.js';
+import {
+  BackupRefused,
+  digestOfObjects,
+  LOG_FILE,
+  type Manifest,
+  OBJECTS_FOLDER,
+  objectsIn,
+  readManifest,
+  sha256Of,
+} from './manifest.js';
 
 /** Progress is reported after each so many commits. */
 const REPORTED_COMMITS = 1_000;
@@ -57,6 +66,7 @@ export async function checkBackup(
   const path = join(folder, LOG_FILE);
   if ((await sha256Of(path).catch(() => undefined)) !== manifest.sha256)
     throw new BackupRefused(`${path} is damaged or missing; use another backup.`);
+  await requireObjects(folder, manifest);
   const report = await readExport(path, {
     onProgress: (done, total) => onProgress('Checking the backup', done, total),
   });
@@ -68,6 +78,13 @@ export async function checkBackup(
   if (report.header?.origin !== originOf(log) || report.commits !== manifest.commits)
     throw new BackupRefused(`${path} is not the log that the backup was made of; use another backup.`);
   return { folder, manifest, report, keys };
+}
+
+async function requireObjects(folder: string, { objects: { count, sha256 } }: Manifest): Promise<void> {
+  const found = await digestOfObjects(folder);
+  if (found.count === count && found.sha256 === sha256) return;
+  const what = found.count === count ? 'is damaged' : `has ${found.count} objects, but ${count} were written`;
+  throw new BackupRefused(`${join(folder, OBJECTS_FOLDER)} ${what}; use another backup.`);
 }
 
 /** The master key of the backup, which must be the one that is in use at the new place, if there is one. Throws `BackupRefused`. */

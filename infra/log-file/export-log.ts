@@ -3,18 +3,26 @@ import { createHash } from 'node:crypto';
 import { hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { OperatorError } from '../../domain/kernel/errors.js';
-import { type EventStore, entryOf, type LogEntry } from '../../domain/kernel/event-store.js';
+import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { commitLeafHash } from '../archive/commit-leaf.js';
 import { commitLine } from '../archive/commit-line.js';
-import type { ArchiveHead, ArchiveIndex } from '../archive/port.js';
+import type { ArchiveHead, ArchiveIndex, ArchiveStore } from '../archive/port.js';
+import { LogChanged } from '../archive/prove.js';
 import { inBatches } from '../event-store/merge.js';
-import { endLine, headerLine, MAX_LISTED_LEAVES, MAX_LISTED_TIPS, type Run, type Selection } from './export-format.js';
+import { extend, LOOKED_UP, missingFrom, withPlaces } from './archived-places.js';
+import {
+  endLine,
+  headerLine,
+  isWholeLog,
+  MAX_LISTED_LEAVES,
+  MAX_LISTED_TIPS,
+  type Run,
+  type Selection,
+} from './export-format.js';
 import { gapsOf } from './tree-of-lines.js';
 
-/** Commits that are looked up in the archive with one question, and questions in flight. */
-const LOOKED_UP = { size: 1_000, atOnce: 2 };
 /** Hashes of the tree that are read with one question. */
 const NODES_AT_ONCE = 2_000;
 /** Most hashes between the commits of an export. They are in its last line, which a reader has to hold in memory. */
@@ -28,6 +36,7 @@ export class TooManyGaps extends OperatorError {
 export interface ExportDeps {
   store: Pick<EventStore, 'stored'>;
   index: Pick<ArchiveIndex, 'find' | 'nodes'>;
+  archive: ArchiveStore;
   /** The archive after a round of the archiver, and its signed note. Without a note nothing is archived. */
   head: Pick<ArchiveHead, 'size' | 'upTo'>;
   checkpoint: string | undefined;
@@ -53,10 +62,10 @@ export interface ExportOptions extends Selection {
 
 /**
  * Reads up to the end of the archive, so that the checkpoint covers all commits. Writes whole lines. Throws `Unavailable`,
- * `UnreadableCommit`, `TooManyGaps`.
+ * `UnreadableCommit`, `TooManyGaps`; `LogChanged` if the whole log is read and lacks an archived commit.
  */
 export async function exportLog(
-  { store, index, head, checkpoint, origin }: ExportDeps,
+  { store, index, archive, head, checkpoint, origin }: ExportDeps,
   write: (text: string) => Promise<void> | void,
   { onProgress = () => {}, ...selection }: ExportOptions = {},
 ): Promise<Exported> {
@@ -83,6 +92,9 @@ export async function exportLog(
     inTree++;
     if (inTree <= MAX_LISTED_LEAVES) leaves.push({ index: place, hash: commitLeafHash(commit) });
   }
+
+  if (isWholeLog(selection) && inTree < head.size)
+    for await (const { pk, sk } of missingFrom(archive, covered, head.size)) throw new LogChanged(pk, sk);
 
   const signed = checkpoint !== undefined && {
     checkpoint,
@@ -122,25 +134,6 @@ async function* chosen(
     if (++read % LOOKED_UP.size === 0) onProgress(read);
   }
   onProgress(read);
-}
-
-/** Each commit with its index in the tree of the checkpoint; null if it is not in it, or is not the commit that was archived. */
-async function withPlaces(index: ExportDeps['index'], commits: readonly StoredCommit[], size: number) {
-  const places = commits.map(entryOf);
-  const found = size === 0 ? [] : await index.find(places);
-  return commits.map((commit, n) => {
-    const archived = found[n];
-    const isCovered = archived !== undefined && archived.index < size && archived.h === commit.h;
-    return { commit, place: isCovered ? archived.index : null };
-  });
-}
-
-/** Adds the place of the next line to the runs. */
-function extend(runs: Run[], place: number | null): void {
-  const [index, count] = runs.at(-1) ?? [undefined, 0];
-  const goesOn = index === null ? place === null : index !== undefined && place === index + count;
-  if (goesOn && index !== undefined) runs[runs.length - 1] = [index, count + 1];
-  else runs.push([place, 1]);
 }
 
 async function gapHashes(index: ExportDeps['index'], covered: readonly Run[], size: number): Promise<Buffer> {

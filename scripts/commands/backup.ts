@@ -1,9 +1,12 @@
 // `commerce backup`: writes the log and the keys of the profile `embedded` to a folder, while the shop goes on.
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { ArchiveDamaged } from '../../infra/archive/layout.js';
+import { LogChanged } from '../../infra/archive/prove.js';
 import { createKnownBackups } from '../../infra/backup/known-backups.js';
 import { type Backup, makeBackup } from '../../infra/backup/make-backup.js';
 import { allSubjectKeys, forgottenSince } from '../../infra/crypto/subject-keys-postgres.js';
+import { explain } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, positiveInteger, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
@@ -12,6 +15,8 @@ import { requireEmbedded } from './restore.js';
 /** The keys of a backup open all personal data in it, so they are not kept for long. */
 const KEYS_EXPIRE_AFTER_DAYS = 30;
 const DAY_MS = 24 * 60 * 60_000;
+
+const FOUND_A_VIOLATION = 3;
 
 interface BackupOptions extends CommonOptions {
   keysExpireAfter: number;
@@ -53,6 +58,11 @@ async function backup(folder: string, options: BackupOptions): Promise<void> {
     );
     progress.end();
     console.log(options.json ? JSON.stringify(done) : told(resolve(folder), done));
+  } catch (error) {
+    if (!(error instanceof LogChanged || error instanceof ArchiveDamaged)) throw error;
+    progress.end();
+    console.error(explain(error));
+    process.exitCode = FOUND_A_VIOLATION;
   } finally {
     progress.end();
     await shop.close();

@@ -1,14 +1,18 @@
 // `commerce export FILE`: the log as JSON lines, with the proof that the newest checkpoint covers it.
 import { Command, InvalidArgumentError } from 'commander';
 import { defined } from '../../domain/kernel/json.js';
+import { ArchiveDamaged } from '../../infra/archive/layout.js';
+import { LogChanged } from '../../infra/archive/prove.js';
 import type { Selection } from '../../infra/log-file/export-format.js';
 import { type Exported, exportLog } from '../../infra/log-file/export-log.js';
 import { untilFinal } from '../../infra/log-file/final.js';
 import { writeWhole } from '../../infra/log-file/written-file.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { CommandFailed } from '../errors.js';
+import { CommandFailed, explain } from '../errors.js';
 import { type CommonOptions, configOfShop, timeOption, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
+
+const FOUND_A_VIOLATION = 3;
 
 type ExportOptions = CommonOptions & Selection;
 
@@ -26,6 +30,10 @@ export function exportCommand(): Command {
       try {
         const exported = await exportTo(shop, file, defined({ from, to, category }));
         console.log(options.json ? JSON.stringify({ file, ...exported }) : report(file, exported));
+      } catch (error) {
+        if (!(error instanceof LogChanged || error instanceof ArchiveDamaged)) throw error;
+        console.error(explain(error));
+        process.exitCode = FOUND_A_VIOLATION;
       } finally {
         await shop.close();
       }
@@ -35,6 +43,7 @@ export function exportCommand(): Command {
 async function exportTo(shop: Shop, file: string, selection: Selection): Promise<Exported> {
   const store = await shop.get('eventStore');
   const index = await shop.get('archiveIndex');
+  const archive = await shop.get('archiveStore');
   const { name: origin } = await shop.get('auditSigner');
   await untilFinal(store);
   const { head, checkpoint } = await (await shop.get('archiver')).run();
@@ -43,7 +52,7 @@ async function exportTo(shop: Shop, file: string, selection: Selection): Promise
   try {
     return await writeWhole(file, async (write) => {
       const options = { ...selection, onProgress };
-      const exported = await exportLog({ store, index, head, checkpoint, origin }, write, options);
+      const exported = await exportLog({ store, index, archive, head, checkpoint, origin }, write, options);
       const { category } = selection;
       if (category === undefined || exported.categories.includes(category)) return exported;
       const known = exported.categories.join(', ') || 'none';

@@ -213,14 +213,19 @@ async function verifyLog(shop: Shop): Promise<CheckedLog> {
   const store = await shop.get('eventStore');
   const clock = await shop.get('clock');
   await untilFinal(store);
-  const { size, upTo } = await (await shop.get('archiveIndex')).head();
+  const index = await shop.get('archiveIndex');
+  const archive = await shop.get('archiveStore');
+  const head = await index.head();
+  const { size, upTo } = head;
   const progress = createProgress();
   try {
-    const report = await verifyStore(store, {
-      coveredUpTo: upTo,
-      now: clock(),
-      onProgress: (commits) => progress.report('Verified commits', commits, Math.max(commits, size)),
-    });
+    const report = await verifyStore(
+      { store, index, archive, head },
+      {
+        now: clock(),
+        onProgress: (commits) => progress.report('Verified commits', commits, Math.max(commits, size)),
+      },
+    );
     return { ...report, checkpoint: size === 0 ? null : { size, upTo: new Date(millisOf(upTo)).toISOString() } };
   } finally {
     progress.end();
