@@ -28,8 +28,8 @@ const SUSPICION_MS = 30_000;
 const LOOK_SQL = `
   select
     log.oid::text as oid,
-    coalesce(stat.n_tup_upd, 0)::bigint as updated,
-    coalesce(stat.n_tup_del, 0)::bigint as deleted,
+    pg_stat_get_tuples_updated(log.oid) as updated,
+    pg_stat_get_tuples_deleted(log.oid) as deleted,
     log.xmin::text || (
       select coalesce(string_agg(oid::text || ' ' || xmin::text, ',' order by oid), '') from pg_constraint where conrelid = log.oid
     ) as definition,
@@ -51,7 +51,7 @@ const LOOK_SQL = `
     (select json_build_object('pk', pk, 'sk', sk, 'h', h) from events order by tx desc, seq desc limit 1) as last,
     (select h from events where pk = $2 and sk = $3) as "firstHash",
     (select h from events where pk = $4 and sk = $5) as "lastHash"
-  from pg_class log left join pg_stat_all_tables stat on relid = log.oid
+  from pg_class log
   where log.oid = 'events'::regclass`;
 
 /** Rows that were written by another transaction than the one that appended them: changed, unless the whole table was rewritten. */
