@@ -12,11 +12,11 @@ export interface ChangeFeed {
 }
 
 /**
- * Called when a stored commit was modified or removed. No legitimate operation does that. Without a stream: it is not known which
- * commit it was.
+ * Called when a stored commit was modified or removed, or when the log's table was replaced or lost what protects it
+ * (`unprotected`). No legitimate operation does that. Without a stream: it is not known which commit it was.
  */
 export type TamperAlarm = (
   stream: StreamId | undefined,
   commitNo: number | undefined,
-  what: 'modified' | 'removed',
+  what: 'modified' | 'removed' | 'unprotected',
 ) => void;

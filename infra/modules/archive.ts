@@ -79,18 +79,24 @@ export const archiveParts = {
   tamperAlarm: ({ metrics, log }) => lazy(() => createTamperAlarm(metrics, log)),
 } satisfies Partial<Recipes>;
 
-/** Logs that a stored commit was changed, and counts it. */
+const TAMPERING = {
+  modified: 'a stored commit was modified',
+  removed: 'a stored commit was removed',
+  unprotected: 'its table was replaced, or is not protected against changes',
+} as const satisfies Record<Parameters<TamperAlarm>[2], string>;
+
+/** Logs that a stored commit was changed, or can be, and counts it. */
 function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
   const count = new Counter({
     name: 'commerce_log_tampering_total',
-    help: 'Stored commits that were seen to be modified or removed; any value above 0 needs a person',
+    help: 'Stored commits that were seen to be modified or removed, or unprotected; any value above 0 needs a person',
     labelNames: ['what'] as const,
     registers: [registry],
   });
-  for (const what of ['modified', 'removed'] as const) count.inc({ what }, 0);
+  for (const what of Object.keys(TAMPERING)) count.inc({ what }, 0);
   return (stream, commitNo, what) => {
     count.inc({ what });
-    log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+    log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: ${TAMPERING[what]}`);
   };
 }
 

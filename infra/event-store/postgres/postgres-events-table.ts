@@ -4,6 +4,16 @@ import { LOG_PARTITIONS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import { textArray } from '../../postgres.js';
 
+/**
+ * The body of the function that refuses changes. The watch takes any other for an attack, so whoever changes it here has to
+ * change it in the tables that exist, too.
+ */
+export const REFUSAL = `
+begin
+  raise exception 'The event log is append-only: % on % is refused.', tg_op, tg_table_name
+    using errcode = 'insufficient_privilege', hint = 'Correct a fact by appending another event.';
+end `;
+
 export const EVENTS_SQL = `
 create table events (
   -- Stream id, "<category>#<id>". Compared byte by byte, so that every engine has the same total order.
@@ -44,11 +54,7 @@ create index events_feed on events (tx, seq);
 -- replication disables other triggers.
 revoke update, delete, truncate on events from public, current_user;
 
-create function events_refuse_change() returns trigger language plpgsql as $$
-begin
-  raise exception 'The event log is append-only: % on % is refused.', tg_op, tg_table_name
-    using errcode = 'insufficient_privilege', hint = 'Correct a fact by appending another event.';
-end $$;
+create function events_refuse_change() returns trigger language plpgsql as $$${REFUSAL}$$;
 
 create trigger events_append_only before update or delete or truncate on events
   for each statement execute function events_refuse_change();

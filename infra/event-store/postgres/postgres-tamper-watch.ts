@@ -1,12 +1,15 @@
-// Notices within seconds that rows of the log were changed or removed. The feed reads new rows only, and the trigger that refuses
-// changes can be switched off by the owner of the table. So this watches what such an intervention leaves in the server: its
-// statistics of the table, and the trigger in its catalogue.
+// Notices within seconds that commits of the log were changed or removed by somebody with the rights of the table's owner. The feed
+// reads new rows only. So this watches what such an intervention leaves in the server: its counters of changed rows, its catalogue
+// of the table and of what protects it, and the first and the last commit. One statement looks at all of that. What is only
+// suspicious, such as a table that was rewritten, makes the watch compare the whole log with its hashes and with the archive.
 import type { Pool } from 'pg';
 import type { TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
 import { onlyRow, statement } from '../../postgres.js';
 import { pauseUnlessAborted } from '../../retry.js';
+import { findTampering } from './find-tampering.js';
+import { COMMIT_COLUMNS, REFUSAL } from './postgres-events-table.js';
 
 const WATCH_EVERY_MS = 2_000;
 const TIMEOUT_MS = 5_000;
@@ -18,41 +21,68 @@ const MAX_NAMED = 100;
 /** The server counts removed rows up to some seconds after the transaction. */
 const SUSPICION_MS = 30_000;
 
-/** A removed row is counted only if the trigger was touched: an insert that loses a race for its key counts as a removed row, too. */
-const STATE_SQL = `
+/**
+ * A change of a catalogue row is seen by its `xmin`, the transaction that wrote it: it shows also what was undone between two
+ * looks. ANALYZE, VACUUM and CREATE INDEX do not write these rows; VACUUM FULL writes that of the table.
+ */
+const LOOK_SQL = `
   select
-    coalesce((select n_tup_upd from pg_stat_all_tables where relid = events), 0)::bigint as updated,
-    coalesce((select n_tup_del from pg_stat_all_tables where relid = events), 0)::bigint as deleted,
-    coalesce((select xmin::text || tgenabled::text from pg_trigger
-      where tgrelid = events and tgname = 'events_append_only'), 'none') as trigger,
-    (select pg_proc.xmin::text from pg_trigger join pg_proc on pg_proc.oid = tgfoid
-      where tgrelid = events and tgname = 'events_append_only') as function,
-    (select pk || ' ' || sk from events order by tx, seq limit 1) as first
-  from (select 'events'::regclass::oid as events) as log`;
+    log.oid::text as oid,
+    pg_stat_get_tuples_updated(log.oid) as updated,
+    pg_stat_get_tuples_deleted(log.oid) as deleted,
+    log.xmin::text || (
+      select coalesce(string_agg(oid::text || ' ' || xmin::text, ',' order by oid), '') from pg_constraint where conrelid = log.oid
+    ) as definition,
+    concat_ws('/',
+      (select string_agg(attname || ' ' || xmin::text, ',' order by attnum) from pg_attribute
+        where attrelid = log.oid and attname = any(string_to_array('${COMMIT_COLUMNS}', ', '))),
+      (select string_agg(t.oid::text || ' ' || t.xmin::text || ' ' || p.xmin::text, ',' order by t.oid)
+        from pg_trigger t join pg_proc p on p.oid = tgfoid where tgrelid = log.oid)
+    ) as protection,
+    log.relkind = 'r' and log.relpersistence = 'p' and not log.relrowsecurity and not log.relispartition
+      and not exists (select from pg_inherits where inhrelid = log.oid or inhparent = log.oid)
+      and not exists (select from pg_rewrite where ev_class = log.oid)
+      and exists (
+        select from pg_trigger t join pg_proc p on p.oid = tgfoid
+        where tgrelid = log.oid and tgname = 'events_append_only' and tgenabled = 'A' and tgqual is null
+          and cardinality(tgattr::int2[]) = 0 and tgtype = ${2 + 8 + 16 + 32} and prosrc = $1
+      ) as "isProtected",
+    (select json_build_object('pk', pk, 'sk', sk, 'h', h) from events order by tx, seq limit 1) as first,
+    (select json_build_object('pk', pk, 'sk', sk, 'h', h) from events order by tx desc, seq desc limit 1) as last,
+    (select h from events where pk = $2 and sk = $3) as "firstHash",
+    (select h from events where pk = $4 and sk = $5) as "lastHash"
+  from pg_class log
+  where log.oid = 'events'::regclass`;
 
-/** A row that was changed is a version by another transaction than the one that appended it. */
-const MODIFIED_SQL = `select pk, sk from events where xmin <> tx::xid order by at limit ${MAX_NAMED}`;
+/** Rows that were written by another transaction than the one that appended them: changed, unless the whole table was rewritten. */
+const WRITTEN_SQL = `
+  select pk as stream, sk as "commitNo" from events where xmin <> tx::xid order by at limit ${MAX_NAMED + 1}`;
 
-/** The commits before those that have no predecessor. */
-const REMOVED_SQL = `
-  select pk, sk - 1 as sk from events as later where sk > 1
-    and not exists (select from events where pk = later.pk and sk = later.sk - 1)
-  order by at limit ${MAX_NAMED}`;
+/** There is no such table, or it lacks a column. */
+const UNDEFINED = /^42(P01|703)$/;
 
-interface State {
-  /** Rows that were changed and removed since the table was made. */
+interface Look {
+  oid: string;
+  /** Rows that were changed and removed since the server's counters began. */
   updated: number;
   deleted: number;
-  /** What changes whenever somebody alters the trigger or its function. */
-  trigger: string;
-  function: string | null;
-  /** The first commit that the feed shows. It changes if the table is emptied. */
-  first: string | null;
+  /** What changes whenever somebody alters the table, rewrites or empties it. */
+  definition: string;
+  /** What changes whenever somebody alters its trigger, the function of the trigger, or the columns of a commit. */
+  protection: string;
+  isProtected: boolean;
+  first: End | null;
+  last: End | null;
+  /** The hashes that the ends of the look before have now. */
+  firstHash: string | null;
+  lastHash: string | null;
 }
 
-interface Row {
+/** The first or the last commit that the feed shows. */
+interface End {
   pk: StreamId;
   sk: number;
+  h: string;
 }
 
 export interface TamperWatchDeps {
@@ -60,62 +90,102 @@ export interface TamperWatchDeps {
   alarm: TamperAlarm;
   log: Logger;
   everyMs?: number;
+  suspicionMs?: number;
 }
 
 /** Compares with what it sees first, until the signal aborts. */
 export async function watchForTampering(
-  { pool, alarm, log, everyMs = WATCH_EVERY_MS }: TamperWatchDeps,
+  { pool, alarm, log, everyMs = WATCH_EVERY_MS, suspicionMs = SUSPICION_MS }: TamperWatchDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let before: State | undefined;
-  /** After the trigger was touched. `isNamed`: a removed commit is known already. */
-  let suspicion: { until: number; isNamed: boolean } | undefined;
+  let before: Look | undefined;
+  let isUnreadable = false;
+  /** The table that has raised the alarm, until a look is judged to its end. */
+  let unprotected: string | undefined;
+  /** Each commit is named once. */
+  const named = new Set<string>();
+  /**
+   * While the trigger is not as it should be, and for some time after it was touched, removed rows are counted. Not always: an
+   * insert that loses a race for its key counts as a removed row, too. `accounted`: the count that has raised its alarms.
+   */
+  let suspicion: { until: number; accounted: number } | undefined;
   while (!signal.aborted) {
     try {
-      const now = onlyRow(await pool.query<State>(statement('feed-watch', STATE_SQL, [], TIMEOUT_MS)));
-      if (before) await compare(before, now);
-      before = now;
+      const now = await look();
+      await judge(before, now);
+      [before, isUnreadable, unprotected] = [now, false, undefined];
     } catch (error) {
-      if (!signal.aborted) log.warn({ error: String(error) }, 'The log cannot be watched for tampering now.');
+      if (signal.aborted) break;
+      if (UNDEFINED.test(String((error as { code?: unknown }).code))) {
+        if (!isUnreadable) alarm(undefined, undefined, 'removed');
+        isUnreadable = true;
+      }
+      log.warn({ error: String(error) }, 'The log cannot be watched for tampering now.');
     }
     await pauseUnlessAborted(everyMs, signal);
   }
 
-  async function compare(then: State, now: State): Promise<void> {
-    const isTouched = then.trigger !== now.trigger || then.function !== now.function;
-    if (isTouched)
-      log.error(
-        { then, now },
-        'The protection of the table events was altered: its trigger or the function of the trigger changed.',
-      );
-    const updated = now.updated > then.updated;
-    if (updated) {
-      const modified = await find(MODIFIED_SQL);
-      for (const { pk, sk } of modified) alarm(pk, sk, 'modified');
-      if (modified.length === 0) alarm(undefined, undefined, 'modified');
-    }
-    if (isTouched) {
-      const removed = await find(REMOVED_SQL);
-      for (const { pk, sk } of removed) alarm(pk, sk, 'removed');
-      suspicion = { until: performance.now() + SUSPICION_MS, isNamed: removed.length > 0 };
-    }
-    const isSuspect = suspicion !== undefined && !suspicion.isNamed && performance.now() < suspicion.until;
-    if (isSuspect && ((then.first !== null && then.first !== now.first) || now.deleted > then.deleted)) {
-      alarm(undefined, undefined, 'removed');
-      suspicion = undefined;
-    }
+  async function look(): Promise<Look> {
+    const [first, last] = [before?.first, before?.last];
+    const values = [REFUSAL, first?.pk, first?.sk, last?.pk, last?.sk];
+    return onlyRow(await pool.query<Look>(statement('feed-watch', LOOK_SQL, values, TIMEOUT_MS)));
   }
 
-  async function find(sql: string): Promise<Row[]> {
-    try {
-      return (
-        await pool.query<Row>(
-          statement(sql === MODIFIED_SQL ? 'feed-modified' : 'feed-removed', sql, [], FIND_TIMEOUT_MS),
-        )
-      ).rows;
-    } catch (error) {
-      log.warn({ error: String(error) }, 'The changed rows of the log could not be named.');
-      return [];
+  /** Throws if the log cannot be compared. Then the next look is judged against the same one before. */
+  async function judge(then: Look | undefined, now: Look): Promise<void> {
+    const isReplaced = then !== undefined && then.oid !== now.oid;
+    const lostProtection = !now.isProtected && (then?.isProtected ?? true);
+    if ((isReplaced || lostProtection) && unprotected !== now.oid) {
+      unprotected = now.oid;
+      alarm(undefined, undefined, 'unprotected');
     }
+    if (!then) return;
+
+    const isTouched = then.protection !== now.protection;
+    if (isTouched || !now.isProtected)
+      suspicion = { until: performance.now() + suspicionMs, accounted: suspicion?.accounted ?? then.deleted };
+    else if (suspicion && performance.now() > suspicion.until) suspicion = undefined;
+
+    if (then.first && then.first.h !== now.firstHash) nameEnd(then.first, now.firstHash);
+    if (then.last && then.last.h !== now.lastHash) nameEnd(then.last, now.lastHash);
+
+    const isUpdated = now.updated > then.updated;
+    const isRemoved = suspicion !== undefined && now.deleted > suspicion.accounted;
+    // The server's counters begin anew if it crashed or somebody reset them.
+    const isRestarted = now.updated < then.updated || now.deleted < then.deleted;
+    const isAltered = then.definition !== now.definition || isTouched || isReplaced;
+    if (!isUpdated && !isRemoved && !isRestarted && !isAltered) return;
+
+    const found = await findTampering(pool, MAX_NAMED, signal);
+    const fresh = found.filter(({ stream, commitNo, what }) => name(stream, commitNo, what));
+    if (isUpdated && !fresh.some(({ what }) => what === 'modified')) await nameWritten();
+    if (isRemoved && suspicion) {
+      if (!fresh.some(({ what }) => what === 'removed')) alarm(undefined, undefined, 'removed');
+      suspicion.accounted = Math.max(suspicion.accounted, now.deleted);
+    }
+    if (isRestarted && suspicion) suspicion.accounted = now.deleted;
+  }
+
+  function nameEnd({ pk, sk }: End, hash: string | null): void {
+    name(pk, sk, hash === null ? 'removed' : 'modified');
+  }
+
+  /** The changed rows have valid hashes: they were computed anew, or only what they do not cover was changed. */
+  async function nameWritten(): Promise<void> {
+    const { rows } = await pool.query<{ stream: StreamId; commitNo: number }>(
+      statement('', WRITTEN_SQL, [], FIND_TIMEOUT_MS),
+    );
+    if (rows.length === 0 || rows.length > MAX_NAMED) alarm(undefined, undefined, 'modified');
+    else for (const { stream, commitNo } of rows) name(stream, commitNo, 'modified');
+  }
+
+  /** False if it was named before. */
+  function name(stream: StreamId, commitNo: number, what: 'modified' | 'removed'): boolean {
+    const key = `${stream} ${commitNo}`;
+    if (named.has(key)) return false;
+    named.add(key);
+    if (what === 'removed' && suspicion) suspicion.accounted++;
+    alarm(stream, commitNo, what);
+    return true;
   }
 }
