@@ -102,10 +102,7 @@ describe('The verification of the archive', () => {
     const later = the(shop.log.arrivals.find(({ pk }) => pk === 'note#4'));
     change(shop, later, ({ ev }) => ({ ev: ev.replace('2026', '2025') }));
     shop.objects.set(checkpointName(3), Buffer.from('no note'));
-    const expected = [
-      /^checkpoints\/0000000003\.txt: /,
-      /^the log: note#4 1: it is not the commit that was archived$/,
-    ];
+    const expected = [/^checkpoints\/0000000003\.txt: /, /^the log: note#4 1: it is not the commit that was archived$/];
     const damages: [Buffer | undefined, RegExp][] = [
       [Buffer.from(`${first}\n${commitLine(changed)}`), new RegExp(`^${name}: ${nameOf(commit)}: has other bytes`)],
       [Buffer.from('garbage'), new RegExp(`^${name}: has other bytes`)],

@@ -9,6 +9,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { hashOf } from '../event-store/codec.js';
 import { openCheckpoint } from './checkpoint.js';
 import { commitLeafHash } from './commit-leaf.js';
+import { InvalidLine, parseCommitLine } from './commit-line.js';
 import {
   ArchiveDamaged,
   CHECKPOINTS,
@@ -23,7 +24,6 @@ import {
   SEGMENTS,
   segmentName,
 } from './layout.js';
-import { InvalidLine, parseCommitLine } from './commit-line.js';
 import { edgeOf, growTree } from './merkle-tree.js';
 import type { ArchiveIndex, ArchiveStore } from './port.js';
 import { InvalidNote, type NoteVerifier } from './signed-note.js';
