@@ -8,6 +8,7 @@ import { createMemoryArchive, createMemoryIndex } from '../../test/memory-archiv
 import { the } from '../../test/the.js';
 import { hashOf } from '../event-store/codec.js';
 import { checkpointText } from './checkpoint.js';
+import { commitLine, parseCommitLine } from './commit-line.js';
 import { checkpointName, manifestName } from './layout.js';
 import { leafHash } from './merkle-tree.js';
 import { noteSigner, noteVerifier, signNote } from './signed-note.js';
@@ -90,6 +91,44 @@ describe('The verification of the archive', () => {
     shop.objects.delete(manifestName(3));
     const { problems } = await verified(shop);
     expect(problems.map(({ where }) => where)).to.include(manifestName(4));
+  });
+
+  it('names the changed commit of a damaged segment, and still checks what comes after it', async () => {
+    const shop = await archivedShop();
+    const [name, bytes] = the([...shop.objects].find(([object]) => object.startsWith('segments/0000000002')));
+    const [first, second] = bytes.toString().trimEnd().split('\n');
+    const commit = parseCommitLine(the(second));
+    const changed = rehashed({ ...commit, ev: commit.ev.replace('2026', '2025') });
+    const later = the(shop.log.arrivals.find(({ pk }) => pk === 'note#4'));
+    change(shop, later, ({ ev }) => ({ ev: ev.replace('2026', '2025') }));
+    shop.objects.set(checkpointName(3), Buffer.from('no note'));
+    const expected = [/^checkpoints\/0000000003\.txt: /, /^the log: note#4 1: it is not the commit that was archived$/];
+    const damages: [Buffer | undefined, RegExp][] = [
+      [Buffer.from(`${first}\n${commitLine(changed)}`), new RegExp(`^${name}: ${nameOf(commit)}: has other bytes`)],
+      [Buffer.from('garbage'), new RegExp(`^${name}: has other bytes`)],
+      [undefined, new RegExp(`^${name}: is missing$`)],
+    ];
+    for (const [damaged, why] of damages) {
+      if (damaged) shop.objects.set(name, damaged);
+      else shop.objects.delete(name);
+      const { report, problems } = await verified(shop);
+      const found = problems.map(text);
+      for (const [n, problem] of [why, ...expected].entries()) expect(found[n]).to.match(problem);
+      expect(found).to.have.length(3);
+      expect(report).to.include({ segments: 4, commits: 8, checkpoints: 3, unused: 0 });
+    }
+  });
+
+  it('goes on behind a damaged manifest, and without the index', async () => {
+    const shop = await archivedShop();
+    shop.objects.set(manifestName(2), Buffer.from('{}'));
+    const { report, problems } = await verified(shop);
+    expect(problems.map(({ where }) => where)).to.deep.equal([manifestName(2)]);
+    expect(report).to.include({ segments: 4, commits: 8, checkpoints: 3, unused: 0 });
+    const later = the([...shop.objects.keys()].find((name) => name.startsWith('segments/0000000004')));
+    shop.objects.delete(later);
+    shop.losesIndex();
+    expect((await verified(shop)).problems.map(({ where }) => where)).to.include.members([manifestName(2), later]);
   });
 
   it('does not count the segment of an archiver that lost', async () => {

@@ -1,5 +1,6 @@
 // Verifies the archive: its segments, the tree, all checkpoints, and that every archived commit is still the same in the event store.
-// Memory is flat: one segment at a time.
+// Memory is flat: one segment at a time. What is damaged is reported, and the rest is still checked: the tree goes on from the index,
+// if its root there is that of the manifest.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import { pairs } from '../../domain/kernel/collections.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
@@ -8,6 +9,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { hashOf } from '../event-store/codec.js';
 import { openCheckpoint } from './checkpoint.js';
 import { commitLeafHash } from './commit-leaf.js';
+import { InvalidLine, parseCommitLine } from './commit-line.js';
 import {
   ArchiveDamaged,
   CHECKPOINTS,
@@ -22,7 +24,7 @@ import {
   SEGMENTS,
   segmentName,
 } from './layout.js';
-import { growTree } from './merkle-tree.js';
+import { edgeOf, growTree } from './merkle-tree.js';
 import type { ArchiveIndex, ArchiveStore } from './port.js';
 import { InvalidNote, type NoteVerifier } from './signed-note.js';
 import { compareWithStore, isSameCommit } from './stored-commits.js';
@@ -68,6 +70,10 @@ export interface VerifyOptions {
 
 /** Commits of the log that may be in a later segment. More of them are reported at once. */
 const MAX_MISSING = 100_000;
+/** Commits of one question to the index. */
+const LOOKED_UP_AT_ONCE = 5_000;
+
+const DAMAGED = Symbol('damaged');
 
 /** Throws `Unavailable`. */
 export async function verifyArchive(
@@ -79,7 +85,9 @@ export async function verifyArchive(
     problems++;
     onProblem(problem);
   };
-  const tree = growTree();
+  /** Unknown after what cannot be read, until the index has the tree of a manifest. */
+  let tree: ReturnType<typeof growTree> | undefined = growTree();
+  let hasUnread = false;
   const missing = new Map<string, StoredCommit>();
   const roots = new Map<number, Buffer>();
   const expected = expectedRoots(posted, log, report);
@@ -91,15 +99,28 @@ export async function verifyArchive(
 
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
-    const segment = await readNext(number);
-    if (!segment) break;
-    const { manifest, commits } = segment;
-    for (const commit of commits) {
-      tree.append(commitLeafHash(commit));
-      if (expected.has(tree.size)) roots.set(tree.size, tree.root());
+    const manifest = await readOr(() => readManifest(archive, number));
+    if (manifest === undefined) break;
+    if (manifest === DAMAGED) {
+      tree = undefined;
+      continue;
     }
-    if (manifest.size !== tree.size || !manifest.root.equals(tree.root())) {
-      report({ where: manifestName(number), problem: 'its root is not that of the commits up to here' });
+    const segment = await readOr(
+      () => readSegment(archive, manifest),
+      () => firstBadIn(manifest),
+    );
+    const commits = segment === DAMAGED ? [] : segment;
+    if (segment === DAMAGED) tree = undefined;
+    if (tree) {
+      for (const commit of commits) {
+        tree.append(commitLeafHash(commit));
+        if (expected.has(tree.size)) roots.set(tree.size, tree.root());
+      }
+      if (manifest.size !== tree.size || !manifest.root.equals(tree.root()))
+        report({ where: manifestName(number), problem: 'its root is not that of the commits up to here' });
+    } else {
+      tree = await treeInIndex(manifest);
+      if (tree) roots.set(tree.size, tree.root());
     }
     checkCommits(manifest, commits);
     await checkIndex(manifest, commits);
@@ -108,35 +129,65 @@ export async function verifyArchive(
     if (last && lastIsUnsigned) report({ where: checkpointName(last.number), problem: 'is missing' });
     const note = await readCheckpoint(archive, number);
     lastIsUnsigned = note === undefined;
-    const checkpoint = note === undefined ? undefined : checkpointIn(note, number);
+    const checkpoint = note === undefined ? undefined : checkpointIn(note, manifest);
     if (checkpoint) checkpoints++;
     newest = checkpoint ?? newest;
     last = manifest;
-    onProgress(tree.size, Math.max(known.size, tree.size));
+    onProgress(manifest.size, Math.max(known.size, manifest.size));
   }
 
   const segments = last?.number ?? 0;
+  const size = tree?.size ?? last?.size ?? 0;
   await checkNothingBehind(segments);
-  for (const [size, { where, root }] of expected) {
-    if (size !== 0 && !roots.get(size)?.equals(root)) {
-      const problem = size > tree.size ? `but the archive has ${tree.size}` : 'of another tree than the archive';
-      report({ where, problem: `states ${size} commits, ${problem}` });
-    }
+  for (const [posted, { where, root }] of expected) {
+    if (posted === 0 || roots.get(posted)?.equals(root)) continue;
+    if (hasUnread && posted <= size && !roots.has(posted)) continue; // Its tree cannot be computed.
+    const problem = posted > size ? `but the archive has ${size}` : 'of another tree than the archive';
+    report({ where, problem: `states ${posted} commits, ${problem}` });
   }
+  if (hasUnread) await dropIndexed();
   for (const commit of missing.values())
     report(inLog(commit, 'it is older than the end of the archive, but not archived'));
-  const beyond = (await countAfter(last?.upTo ?? 0)) + (tree.size - (newest?.size ?? 0));
-  return { segments, commits: tree.size, checkpoints, newest, beyond, unused: await countUnused(segments), problems };
+  const beyond = (await countAfter(last?.upTo ?? 0)) + (size - (newest?.size ?? 0));
+  return { segments, commits: size, checkpoints, newest, beyond, unused: await countUnused(segments), problems };
 
-  async function readNext(number: number): Promise<{ manifest: Manifest; commits: StoredCommit[] } | undefined> {
-    let manifest: Manifest | undefined;
+  /** Reports what is damaged, with a commit if it can be named. */
+  async function readOr<T>(read: () => Promise<T>, nameBad?: () => Promise<StoredCommit | undefined>) {
     try {
-      manifest = await readManifest(archive, number);
-      return manifest && { manifest, commits: await readSegment(archive, manifest) };
+      return await read();
     } catch (error) {
       if (!(error instanceof ArchiveDamaged)) throw error;
-      report({ where: error.object, problem: error.problem });
-      return undefined; // Without this segment no later root can be computed.
+      hasUnread = true;
+      const bad = await nameBad?.();
+      const { object: where, problem } = error;
+      report({ where, ...(bad && { stream: bad.pk, commitNo: bad.sk }), problem });
+      return DAMAGED;
+    }
+  }
+
+  /** The first commit of a damaged segment that is not as it was archived. */
+  async function firstBadIn(manifest: Manifest): Promise<StoredCommit | undefined> {
+    const lines = (await archive.read(segmentName(manifest)))?.toString().split('\n') ?? [];
+    const commits = lines.flatMap(commitsInLine);
+    const isIndexed = known.segments >= manifest.number;
+    const found = isIndexed ? await index.find(commits.map(entryOf)) : [];
+    return commits.find((commit, n) => hashOf(commit) !== commit.h || (isIndexed && found[n]?.h !== commit.h));
+  }
+
+  /** The tree of a manifest as the index has it. Undefined if that is another one. */
+  async function treeInIndex({ size, root }: Manifest): Promise<ReturnType<typeof growTree> | undefined> {
+    if (known.size < size) return undefined;
+    const found = growTree(() => {}, { size, edge: await index.nodes(edgeOf(size)) });
+    return found.root().equals(root) ? found : undefined;
+  }
+
+  /** What the log has in place of commits that cannot be read is archived if the index has it. */
+  async function dropIndexed(): Promise<void> {
+    const commits = [...missing.values()];
+    for (let from = 0; from < commits.length; from += LOOKED_UP_AT_ONCE) {
+      const batch = commits.slice(from, from + LOOKED_UP_AT_ONCE);
+      const found = await index.find(batch.map(entryOf));
+      for (const [n, commit] of batch.entries()) if (found[n]?.h === commit.h) missing.delete(nameOf(commit));
     }
   }
 
@@ -178,18 +229,20 @@ export async function verifyArchive(
       else if (archived && stored && !isSameCommit(archived, stored))
         report(inLog(archived, 'it is not the commit that was archived'));
       else if (stored && !archived) {
+        if (hasUnread && missing.size >= MAX_MISSING) await dropIndexed();
         if (missing.size < MAX_MISSING) missing.set(nameOf(stored), stored);
         else report(inLog(stored, 'it is older than the end of the archive, but not archived'));
       }
     }
   }
 
-  function checkpointIn(note: string, number: number): ArchiveReport['newest'] {
-    const where = checkpointName(number);
-    const { size } = tree;
+  function checkpointIn(note: string, manifest: Manifest): ArchiveReport['newest'] {
+    const where = checkpointName(manifest.number);
+    const size = tree?.size ?? manifest.size;
+    const root = tree?.root() ?? manifest.root;
     try {
       const opened = openCheckpoint(note, log, witnesses);
-      if (opened.size === size && opened.root.equals(tree.root())) {
+      if (opened.size === size && opened.root.equals(root)) {
         const cosignedBy = opened.signatures.filter(({ at }) => at !== undefined).map(({ name }) => name);
         return { size, root: opened.root.toString('base64'), note, cosignedBy };
       }
@@ -253,6 +306,15 @@ function expectedRoots(
     }
   }
   return expected;
+}
+
+function commitsInLine(line: string): StoredCommit[] {
+  try {
+    return [parseCommitLine(line)];
+  } catch (error) {
+    if (!(error instanceof InvalidLine)) throw error;
+    return [];
+  }
 }
 
 function nameOf({ pk, sk }: Pick<StoredCommit, 'pk' | 'sk'>): string {
