@@ -105,7 +105,9 @@ describeWith(embedded.engines, 'An export of a shop', function (engines) {
     for (const [args, code, message] of [
       [['verify', none], 1, 'no such file'],
       [['verify', folder], 1, 'is not a file'],
-      [['verify', file, '--public-key', none], 2, 'cannot be read'],
+      [['verify', file, '--public-key', none], 1, 'cannot be read'],
+      [['verify', file, '--public-key', file], 1, 'output of `commerce audit-key`'],
+      [['restore', none], 1, 'There is no folder'],
       [['verify', file, '--archive'], 2, 'leave the file out'],
       [['export', none, '--from', 'yesterday'], 2, 'RFC|time such as'],
       [['export', none, '--from', '2030-01-02', '--to', '2030-01-01'], 2, 'later than --to'],

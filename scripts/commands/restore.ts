@@ -1,4 +1,5 @@
 // `commerce restore`: restores a backup of the profile `embedded` into an empty data folder or database.
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { archiveIn } from '../../infra/archive/archive-objects.js';
@@ -46,6 +47,7 @@ async function restore(given: string, options: CommonOptions): Promise<void> {
   const folder = resolve(given);
   const config = configOf(options);
   requireEmbedded(config);
+  if (!existsSync(folder)) throw new CommandFailed(`There is no folder ${folder}.`);
   const progress = createProgress();
   const onProgress = progress.report;
   try {

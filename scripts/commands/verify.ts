@@ -6,11 +6,11 @@ import { readPublicKey } from '../../infra/archive/audit-key.js';
 import { type CheckedReceipt, checkReceipt, RECEIPT_LINE } from '../../infra/archive/receipt.js';
 import { InvalidNote, type NoteVerifier } from '../../infra/archive/signed-note.js';
 import type { ArchiveProblem, ArchiveReport } from '../../infra/archive/verify-archive.js';
-import { WrongUsage } from '../../infra/config.js';
 import { untilFinal } from '../../infra/log-file/final.js';
 import { type FileReport, verifyFile } from '../../infra/log-file/verify-file.js';
 import { type StoreReport, verifyStore } from '../../infra/log-file/verify-store.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
+import { CommandFailed } from '../errors.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
 
@@ -49,33 +49,26 @@ export function verifyCommand(): Command {
         command.error('--public-key checks a file or, with --archive, the archive');
       const publicKey = keyFile === undefined ? undefined : await publicKeyIn(keyFile);
       const { lines, json, isSound } =
-        publicKey instanceof InvalidNote
-          ? {
-              lines: [`${keyFile}: ${publicKey.message}`],
-              json: { problems: [{ problem: publicKey.message }] },
-              isSound: false,
-            }
-          : file === undefined
-            ? await verifyShop(options, archive, publicKey)
-            : (await isReceipt(file))
-              ? await verifyReceipt(file, publicKey)
-              : await verifyExport(file, publicKey);
+        file === undefined
+          ? await verifyShop(options, archive, publicKey)
+          : (await isReceipt(file))
+            ? await verifyReceipt(file, publicKey)
+            : await verifyExport(file, publicKey);
       console.log(options.json ? JSON.stringify(json) : lines.join('\n'));
       if (!isSound) process.exitCode = FOUND_A_VIOLATION;
     });
 }
 
-/** A file that is no key is a wrong key, not wrong usage. */
-async function publicKeyIn(file: string): Promise<PublicKey | InvalidNote> {
+async function publicKeyIn(file: string): Promise<PublicKey> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new WrongUsage(
+    throw new CommandFailed(
       `--public-key: ${file} cannot be read (${error.code}); \`commerce audit-key\` prints the key.`,
     );
   });
   try {
     return readPublicKey(text);
   } catch (error) {
-    if (error instanceof InvalidNote) return error;
+    if (error instanceof InvalidNote) throw new CommandFailed(`--public-key: ${file}: ${error.message}`);
     throw error;
   }
 }
