@@ -39,7 +39,7 @@ const ORDERS_BEFORE = 8;
 const ORDERS_AFTER = 8;
 
 /** Within this time a purchase shows in the read models, on a busy machine. An idle one needs some tenths of a second. */
-const NORMAL_MS = 8_000;
+const NORMAL_MS = 15_000;
 
 /**
  * Changes whose longest lag is compared, and by how much it may differ on a busy machine beyond twice the usual one. A request to a

@@ -229,7 +229,7 @@ async function reading(world: RebuildWorld, log: Log, signal: AbortSignal): Prom
   while (!signal.aborted) {
     const seen = new Map([...log.seen()].slice(0, 10));
     const build = await world.served.current();
-    expect(await world.served.gateOf(build).wait(seen, 10_000), 'the token is shown').to.equal(true);
+    expect(await world.served.gateOf(build).wait(seen, 60_000), 'the token is shown').to.equal(true);
     const table = tableOf('texts', build as never);
     const ids = TEXTS.map((key) => ({ table, key }));
     for (const { key, document, positions } of (await world.documents.load(ids, [])).documents) {
