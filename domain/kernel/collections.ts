@@ -1,4 +1,4 @@
-// Lists and maps whose entries belong together, so that a missing entry is a bug.
+// Lists and maps whose entries belong together, so that a missing entry is a bug; and long sequences in parts.
 
 /** The items at the same places of two lists of the same length. */
 export function pairs<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
@@ -24,4 +24,15 @@ export function valueAt<K, V>(map: ReadonlyMap<K, V>, key: K): V {
   const value = map.get(key);
   if (value === undefined) throw new Error(`There is no value for ${key}.`);
   return value;
+}
+
+/** The items in lists of this size; the last one may be shorter. */
+export async function* chunksOf<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    if (chunk.push(item) < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }

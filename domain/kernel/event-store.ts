@@ -54,6 +54,11 @@ export function entryOf({ at, pk, sk }: Pick<StoredCommit, 'at' | 'pk' | 'sk'>):
   return { at, stream: pk, commitNo: sk };
 }
 
+/** A place in the total order: after every entry of this time, and before all later ones. */
+export function afterTime(at: Hlc): LogEntry {
+  return { at: at + 1, stream: '' as StreamId, commitNo: 0 };
+}
+
 /** What is stored at this entry is no commit: somebody has changed it. A reader of the log can go on after the entry. */
 export class UnreadableCommit extends Error {
   override name = 'UnreadableCommit';

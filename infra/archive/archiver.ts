@@ -3,10 +3,10 @@
 // Several archivers may run at once, and each may stop at any instant: see docs/adr/0027-archive.md. What is signed follows from
 // manifests alone, and a manifest is created once. So all archivers sign the same text for a tree of the same size.
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
-import { lastOf, valueAt } from '../../domain/kernel/collections.js';
+import { chunksOf, lastOf, valueAt } from '../../domain/kernel/collections.js';
 import { GENESIS_HASH, type StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
+import { afterTime, compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { hashOf } from '../event-store/codec.js';
 import { checkpointText } from './checkpoint.js';
@@ -26,7 +26,7 @@ import {
 import { edgeOf, growTree, type Node } from './merkle-tree.js';
 import type { ArchivedCommit, ArchiveHead, ArchiveIndex, ArchiveStore } from './port.js';
 import { type NoteSigner, signNote } from './signed-note.js';
-import { commitAt, compareWithStore, endOf, isSameCommit, readable } from './stored-commits.js';
+import { commitAt, compareWithStore, isSameCommit, readable } from './stored-commits.js';
 
 /** Limits of one segment. The archiver holds one in memory. */
 export const MAX_SEGMENT_COMMITS = 10_000;
@@ -220,10 +220,10 @@ export function createArchiver({
     const chains = new Map<StreamId, Chain>();
     const commits: StoredCommit[] = [];
     let bytes = 0;
-    const later = readable(store, { after: endOf(head.upTo), upTo }, ({ entry: { stream, commitNo }, problem }) =>
+    const later = readable(store, { after: afterTime(head.upTo), upTo }, ({ entry: { stream, commitNo }, problem }) =>
       hold({ stream, commitNo, problem }),
     );
-    for await (const page of inPages(inOrder(late, later))) {
+    for await (const page of chunksOf(inOrder(late, later), LOOKED_UP_AT_ONCE)) {
       await openChains(chains, page);
       for (const commit of page) {
         if (!accept(chains, commit)) continue;
@@ -267,7 +267,8 @@ export function createArchiver({
   async function lateCommits({ upTo }: ArchiveHead): Promise<StoredCommit[]> {
     const recent = upTo - LOOK_BACK_MS * 1000;
     const entries = [...(await entriesOfHeld()), ...(await lateInPass(recent))];
-    for await (const page of inPages(store.log(recent, upTo))) entries.push(...(await unarchived(page)));
+    for await (const page of chunksOf(store.log(recent, upTo), LOOKED_UP_AT_ONCE))
+      entries.push(...(await unarchived(page)));
     const late: StoredCommit[] = [];
     for (const entry of entries.sort(compareLogEntries).slice(0, maxSegmentCommits)) {
       const commit = entry.at <= upTo ? await commitAt(store, entry) : undefined;
@@ -301,7 +302,7 @@ export function createArchiver({
     if (pass.at === undefined) return [];
     const late: LogEntry[] = [];
     let seen = 0;
-    for await (const page of inPages(store.log(pass.at, recent))) {
+    for await (const page of chunksOf(store.log(pass.at, recent), LOOKED_UP_AT_ONCE)) {
       late.push(...(await unarchived(page)));
       seen += page.length;
       pass.at = lastOf(page).at - 1; // More entries may have the time of the last one.
@@ -338,17 +339,6 @@ function problemOf(commit: StoredCommit, { commitNo, h }: Chain): string | undef
   if (hashOf(commit) !== commit.h) return 'its content does not match its hash';
   if (commit.ph !== h) return 'it does not continue the chain of the commits before it';
   return undefined;
-}
-
-async function* inPages<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
-  let page: T[] = [];
-  for await (const item of items) {
-    page.push(item);
-    if (page.length < LOOKED_UP_AT_ONCE) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }
 
 /** All of the first are before all of the second. */

@@ -2,6 +2,7 @@
 import type { Hlc } from '../../domain/kernel/clock.js';
 import { headerOf, type StoredCommit } from '../../domain/kernel/commit.js';
 import {
+  afterTime,
   compareLogEntries,
   type EventStore,
   entryOf,
@@ -9,14 +10,8 @@ import {
   type StoredRange,
   UnreadableCommit,
 } from '../../domain/kernel/event-store.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
 
 type StoredLog = Pick<EventStore, 'stored'>;
-
-/** After every entry of this time. */
-export function endOf(at: Hlc): LogEntry {
-  return { at: at + 1, stream: '' as StreamId, commitNo: 0 };
-}
 
 /** The commits of a range. What is stored but is no commit is reported and skipped. */
 export async function* readable(
@@ -68,7 +63,7 @@ export async function* compareWithStore(
     const stored = await commitAt(store, entryOf(commit));
     yield { archived: commit, ...(stored && { stored }) };
   }
-  for await (const stored of readable(store, { after: endOf(from), upTo }, () => {})) {
+  for await (const stored of readable(store, { after: afterTime(from), upTo }, () => {})) {
     const orderOf = (commit: StoredCommit) => compareLogEntries(entryOf(commit), entryOf(stored));
     let archived = commits[next];
     for (; archived && orderOf(archived) < 0; archived = commits[++next]) yield { archived };

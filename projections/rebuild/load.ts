@@ -3,7 +3,7 @@
 // the segments and slices at work are in memory.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
-import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { afterTime, type EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { createEvolution, type Draft, type Evolution, type IsSkipped } from '../runtime/evolution.js';
 import type { Projection } from '../runtime/projection.js';
@@ -72,7 +72,7 @@ export async function readSegment(
 ): Promise<void> {
   const evolution = createEvolution(projection);
   const slices = Array.from({ length: plan.slices }, (): string[] => []);
-  const range = { after: endOf(plan.segments[segment - 1] ?? 0), upTo: plan.segments[segment] as Hlc };
+  const range = { after: afterTime(plan.segments[segment - 1] ?? 0), upTo: plan.segments[segment] as Hlc };
   let piece: StoredCommit[] = [];
   const process = async () => {
     const began = performance.now();
@@ -132,11 +132,6 @@ export async function loadSlice(
   }
   if (some.length > 0) await insert(some);
   return drafts.size;
-}
-
-/** After all entries of this time. */
-function endOf(at: Hlc): LogEntry {
-  return { at: at + 1, stream: '' as StreamId, commitNo: 0 };
 }
 
 /** FNV-1a. The same key is in the same slice, in every process. */

@@ -1,6 +1,5 @@
 // One rebuild: brings a new build from its phase to the switch. Every phase may be killed at any instant and is then continued,
 // by this process or another one: what it has done is in the list of builds, and doing it again changes nothing.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
@@ -22,6 +21,7 @@ import { type Interventions, NO_INTERVENTIONS } from '../runtime/interventions.j
 import { type Projection, physicalName } from '../runtime/projection.js';
 import { createProjector, type Logger } from '../runtime/projector.js';
 import { type DocumentId, DocumentRefused, type DocumentStore, type StreamPosition } from '../runtime/sink.js';
+import { inParallel, pauseUnlessAborted } from '../runtime/waiting.js';
 import { Indigestible, LOAD_SIZES, type LoadDeps, loadSlice, planLoad, readSegment } from './load.js';
 import type { Spill, SpillPlan } from './spill.js';
 
@@ -417,16 +417,4 @@ async function* pagesOf(entries: AsyncIterable<LogEntry>, size: number): AsyncIt
     page.reached = at;
   }
   if (page.entries > 0) yield page;
-}
-
-async function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {});
-}
-
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
 }

@@ -1,7 +1,6 @@
 // Keeps all projections of a process up to date: one consumer of the change feed, one sweep of the log, and a lane for each store.
 // No store delays another. The feed waits for the fastest lane only: what another lane had not written when the process ended is
 // found by the sweep of the next start, which reads up to the newest commit.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -9,6 +8,7 @@ import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import { type Away, createBell, createLane, type Lane, type Pause, pauseAfter } from './lane.js';
 import type { Logger, Projector } from './projector.js';
 import { compareAll, type SweepTarget, sweep } from './sweep.js';
+import { pauseUnlessAborted } from './waiting.js';
 
 /** Interval at which the sweeper compares the log with the positions. The real one is up to a tenth shorter or longer. */
 export const SWEEP_EVERY_MS = 60_000;
@@ -148,8 +148,4 @@ function createRetryBudget(clock: Clock, pause: (ms: number) => Promise<void>): 
     next = at + RETRY_EVERY_MS;
     if (at > clock()) await pause(at - clock());
   };
-}
-
-async function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {});
 }

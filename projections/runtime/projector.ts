@@ -1,7 +1,7 @@
 // Keeps the projections of one store up to date, all of them in one batch. Arriving commits are only a hint; the positions in the
 // store and the log decide. Nothing is remembered between batches: a store that comes back with less data is read as it is.
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
-import { pairs, valueAt } from '../../domain/kernel/collections.js';
+import { chunksOf, pairs, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -27,6 +27,7 @@ import {
   type SweepState,
   type WriteOutcome,
 } from './sink.js';
+import { inParallel } from './waiting.js';
 
 /** Most commits that one repair round reads from the log, over all streams. */
 const ROUND_COMMITS = 500;
@@ -474,10 +475,9 @@ export function createProjector(deps: ProjectorDeps): Projector {
 
   async function readOn(plans: readonly Plan[]): Promise<void> {
     const budget = { commits: ROUND_COMMITS };
-    const reads = plans.map(({ work, base, commits }) => async () => {
-      await readRun(work, commits.at(-1)?.position.commitNo ?? base, budget);
-    });
-    await inParallel(reads, PARALLEL_READS);
+    await inParallel(plans, PARALLEL_READS, ({ work, base, commits }) =>
+      readRun(work, commits.at(-1)?.position.commitNo ?? base, budget),
+    );
   }
 
   /** The next commits of the stream, up to its target and within the budget. */
@@ -641,24 +641,6 @@ function contention(engine: string, streams: number): Unavailable {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-async function* chunksOf<T>(items: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    if (chunk.push(item) < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  yield chunk;
-}
-
-async function inParallel(tasks: (() => Promise<void>)[], width: number): Promise<void> {
-  const queue = tasks.values();
-  const worker = async () => {
-    for (const task of queue) await task();
-  };
-  await Promise.all(Array.from({ length: Math.min(width, tasks.length) }, worker));
 }
 
 function raise(tails: Map<StreamId, number>, stream: StreamId, commitNo: number): void {
