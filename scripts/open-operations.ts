@@ -1,8 +1,8 @@
 // Opens the operations of a shop for a command that an operator runs. The command may run beside a running `start`.
 import { randomUUID } from 'node:crypto';
 import { Option } from 'commander';
-import { createStaff } from '../commands/identity/staff.js';
 import type { Operations } from '../commands/ops/operations.js';
+import { OPERATOR } from '../commands/runtime/origin.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import { isProblem } from '../domain/kernel/errors.js';
 import type { Actor } from '../domain/kernel/event.js';
@@ -10,6 +10,7 @@ import type { Shop } from '../infra/modules/open-shop.js';
 import { staffId } from './commands/staff.js';
 import { CommandFailed } from './errors.js';
 import { openEngines } from './open-engines.js';
+import { staffOf } from './open-staff.js';
 import { type CommonOptions, configOfShop } from './options.js';
 
 export interface ByOptions extends CommonOptions {
@@ -45,8 +46,7 @@ export async function withOperations<T>(options: ByOptions, use: (opened: Opened
 }
 
 async function actorOf(shop: Shop, staff: string | undefined): Promise<Actor> {
-  if (staff === undefined) return { type: 'process', id: 'command-line' };
-  const [runner, personal, clock] = await Promise.all([shop.get('runner'), shop.get('personal'), shop.get('clock')]);
-  const { id, role } = await createStaff({ runner, personal, clock, newId: () => '' }).caller(staff);
+  if (staff === undefined) return OPERATOR;
+  const { id, role } = await (await staffOf(shop)).caller(staff);
   return { type: 'staff', id, role: role as NonNullable<Actor['role']> };
 }

@@ -1,10 +1,10 @@
 // The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
 import { defined } from '../domain/kernel/json.js';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { EVENT_STORES } from '../infra/event-store/event-stores.js';
+import { momentSchema } from '../read-api/audit/moment.js';
 import { nearest } from './data-folder.js';
 
 export const DEFAULT_PORT = 3000;
@@ -51,8 +51,7 @@ export function positiveInteger(text: string): number {
 
 /** A time as RFC 3339, or a date, which means midnight in UTC. Returns ms. */
 export function timeOption(text: string): number {
-  const isTime = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success;
-  if (isTime) return Date.parse(text);
+  if (momentSchema.safeParse(text).success) return Date.parse(text);
   throw new InvalidArgumentError('It must be a time such as 2026-11-29T12:00:00Z, or a date such as 2026-11-29.');
 }
 

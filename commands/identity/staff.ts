@@ -7,6 +7,7 @@ import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js'
 import type { StaffRole } from '../../domain/kernel/role.js';
 import { isRemoved, type Member, memberOf, STAFF, type StaffCommand, staff } from '../../domain/staff/staff.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
+import { OPERATOR } from '../runtime/origin.js';
 
 export interface StaffView {
   id: string;
@@ -41,7 +42,7 @@ export interface StaffDeps {
 export function createStaff({ runner, personal, clock, newId }: StaffDeps): Staff {
   async function tell(command: StaffCommand): Promise<Member> {
     const id = randomUUID();
-    const meta = { id, issuedAt: clock(), correlationId: id, actor: { type: 'process', id: 'command-line' } } as const;
+    const meta = { id, issuedAt: clock(), correlationId: id, actor: OPERATOR } as const;
     const { state } = orThrow(await runner.execute(staff, STAFF, command, meta));
     return known(state, command.staffId);
   }

@@ -17,7 +17,7 @@ import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from '../queries/lists.js';
 import { type EventEntry, entryOf, entrySchema, type Unreadable, whyUnreadable } from './entries.js';
-import { endOf, momentSchema, startOf } from './replay.js';
+import { endOf, momentSchema, startOf } from './moment.js';
 
 /** Most commits that a request looks at. */
 export const MAX_SCANNED_COMMITS = 5_000;

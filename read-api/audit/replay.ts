@@ -6,6 +6,7 @@ import { invalidField, Problem } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, isStreamId, type StreamId } from '../../domain/kernel/stream.js';
 import { type EventEntry, entryOf, historyOf, isUnreadable, timeOf, type Unreadable } from './entries.js';
+import { endOf, momentSchema } from './moment.js';
 
 /** The last event to replay: an event version, or the last one that was committed at or before a time. */
 export type Until = { version: number } | { at: Hlc };
@@ -21,16 +22,6 @@ export interface Replayed {
   damage?: string;
 }
 
-const MILLISECOND: Hlc = hlcOf(1);
-
-/** A time as the API takes it: RFC 3339, or only the date, which means midnight in UTC. */
-export const momentSchema = z
-  .union(
-    [z.iso.datetime({ offset: true }), z.iso.date('a date such as 2026-11-29')],
-    'must be a time such as 2026-11-29T12:00:00Z, or a date',
-  )
-  .refine((text) => Number.isFinite(Date.parse(text)), 'must be a time that exists');
-
 /** An event version, or a time. */
 export const untilSchema = z.union(
   [
@@ -42,16 +33,6 @@ export const untilSchema = z.union(
 
 export function untilOf(text: string): Until {
   return /^\d+$/.test(text) ? { version: Number(text) } : { at: endOf(text) };
-}
-
-/** The first `at` of the millisecond. */
-export function startOf(moment: string): Hlc {
-  return hlcOf(Date.parse(moment));
-}
-
-/** The last `at` of the millisecond. */
-export function endOf(moment: string): Hlc {
-  return startOf(moment) + MILLISECOND - 1;
 }
 
 /** Throws `not_found` for a text that no stream can have as id. */

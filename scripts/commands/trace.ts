@@ -1,13 +1,12 @@
 // `commerce trace`: everything that one request caused, in all streams, as a tree of commands and events.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { earliestOf } from '../../infra/ids.js';
 import type { EventEntry } from '../../read-api/audit/entries.js';
-import { momentSchema } from '../../read-api/audit/replay.js';
 import { type Trace, trace } from '../../read-api/audit/trace.js';
 import { type CommandNode, causeTree } from '../../read-api/console/causes.js';
 import { CommandFailed } from '../errors.js';
 import { openEngines } from '../open-engines.js';
-import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOfShop, timeOption, withJson, withProfile } from '../options.js';
 import { print } from '../printed.js';
 import { createProgress } from '../progress.js';
 
@@ -28,7 +27,7 @@ export function traceCommand(): Command {
     .option(
       '--since <time>',
       `search the log from this time on (default: the time in the id, or else the last ${DEFAULT_DAYS} days)`,
-      moment,
+      timeOption,
     )
     .action(async (correlationId: string, options: Options) => {
       const now = Date.now();
@@ -100,9 +99,4 @@ function actorOf(event: EventEntry | undefined): string {
 function indented([first, ...rest]: readonly string[], isLast: boolean): string[] {
   const [branch, trunk] = isLast ? ['└─ ', '   '] : ['├─ ', '│  '];
   return [`${branch}${first}`, ...rest.map((line) => `${trunk}${line}`)];
-}
-
-function moment(text: string): number {
-  if (momentSchema.safeParse(text).success) return Date.parse(text);
-  throw new InvalidArgumentError('It must be a time such as 2026-11-29T12:00:00Z, or a date.');
 }
