@@ -2,7 +2,9 @@
 import type { States } from '../../domain/kernel/states.js';
 import { OPS, type Ops, ops } from '../../domain/ops/ops.js';
 import { AGENDA_WORK, type Quarantine, type Quarantined } from '../../domain/ops/quarantine.js';
+import { versionText } from '../../projections/runtime/builds.js';
 import type { Interventions } from '../../projections/runtime/interventions.js';
+import { partsOfName } from '../../projections/runtime/projection.js';
 import type { Projector, Quarantine as Stuck } from '../../projections/runtime/projector.js';
 import { derivedId } from '../ids.js';
 
@@ -57,5 +59,6 @@ export function createQuarantine(projectors: readonly Projector[]): Quarantine {
 
 function entryOf({ projection, name, stream, commitNo, error, since }: Stuck): Quarantined {
   const id = derivedId(projection, stream, String(commitNo));
-  return { id, projection: name, version: projection.slice(name.length + 1), stream, commitNo, error, since };
+  const build = partsOfName(projection);
+  return { id, projection: name, version: build ? versionText(build) : projection, stream, commitNo, error, since };
 }

@@ -2,7 +2,7 @@
 // projection with a number: it has documents of its own under a physical name of its own.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { type Projection, physicalName } from './projection.js';
+import { type Projection, partsOfName, physicalName } from './projection.js';
 
 export interface Build {
   /** Version of the definition. */
@@ -87,8 +87,8 @@ export function versionText({ version, build }: Pick<Build, 'version' | 'build'>
  */
 export function firstBuilds({ name, version }: Projection<never, never>, inUse: readonly string[]): ProjectionBuilds {
   const earlier = inUse.flatMap((table) => {
-    const [, model, found] = /^(.+)_v(\d+)$/.exec(table) ?? [];
-    return model === name && Number(found) < version ? [Number(found)] : [];
+    const found = partsOfName(table);
+    return found?.name === name && found.build === 1 && found.version < version ? [found.version] : [];
   });
   const isKnown = inUse.includes(physicalName({ name, version }));
   const first = isKnown || earlier.length === 0 ? version : Math.max(...earlier);

@@ -54,3 +54,9 @@ export function projection<D, E extends DomainEvent>(definition: Projection<D, E
 export function physicalName({ name, version, build = 1 }: Pick<Projection, 'name' | 'version' | 'build'>): string {
   return build === 1 ? `${name}_v${version}` : `${name}_v${version}_b${build}`;
 }
+
+/** The parts of a physical name; undefined for any other text. */
+export function partsOfName(physical: string): Required<Pick<Projection, 'name' | 'version' | 'build'>> | undefined {
+  const [, name, version, build = 1] = /^(.+)_v(\d+)(?:_b(\d+))?$/.exec(physical) ?? [];
+  return name === undefined ? undefined : { name, version: Number(version), build: Number(build) };
+}
