@@ -1,6 +1,9 @@
 // Error messages of commands: the problem and what to do, without a stack if the operator can solve it.
 import { OperatorError, Problem } from '../domain/kernel/errors.js';
 
+/** The exit code of a command that has found a violation: a difference, damage, or a change of the log. */
+export const FOUND_A_VIOLATION = 3;
+
 /** A command could not do what it was asked to do. */
 export class CommandFailed extends OperatorError {
   override name = 'CommandFailed';

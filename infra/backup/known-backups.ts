@@ -1,9 +1,10 @@
 // The backups that were made of a data folder, so that a person who is forgotten is taken out of their keys, too. A backup that was
 // moved away is not found any more; its keys expire.
-import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../make-folder.js';
+import { readIfThere } from '../secret-file.js';
 import { forgetIn, readKeys } from './keys-file.js';
 
 /** In the data folder, beside the keys. */
@@ -24,7 +25,7 @@ export function createKnownBackups(dataDir: string): KnownBackups {
   const list = join(dataDir, BACKUPS_FILE);
 
   async function folders(): Promise<string[]> {
-    const text = await readFile(list, 'utf8').catch(unlessMissing);
+    const text = await readIfThere(list);
     return text === undefined ? [] : schema.parse(JSON.parse(text)).folders;
   }
 
@@ -63,9 +64,4 @@ export function createKnownBackups(dataDir: string): KnownBackups {
       return expired;
     },
   };
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

@@ -3,10 +3,9 @@ import { Command } from 'commander';
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { ArchiveRound } from '../../infra/archive/archiver.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
+import { FOUND_A_VIOLATION } from '../errors.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
-
-const FOUND_A_VIOLATION = 3;
 
 export function archiveCommand(): Command {
   return withJson(withProfile(new Command('archive')))

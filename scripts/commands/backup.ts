@@ -6,7 +6,7 @@ import { LogChanged } from '../../infra/archive/prove.js';
 import { createKnownBackups } from '../../infra/backup/known-backups.js';
 import { type Backup, makeBackup } from '../../infra/backup/make-backup.js';
 import { allSubjectKeys, forgottenSince } from '../../infra/crypto/subject-keys-postgres.js';
-import { explain } from '../errors.js';
+import { explain, FOUND_A_VIOLATION } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, positiveInteger, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
@@ -15,8 +15,6 @@ import { requireEmbedded } from './restore.js';
 /** The keys of a backup open all personal data in it, so they are not kept for long. */
 const KEYS_EXPIRE_AFTER_DAYS = 30;
 const DAY_MS = 24 * 60 * 60_000;
-
-const FOUND_A_VIOLATION = 3;
 
 interface BackupOptions extends CommonOptions {
   keysExpireAfter: number;

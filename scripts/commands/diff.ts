@@ -4,12 +4,10 @@ import { canonicalJson } from '../../domain/kernel/json.js';
 import { PAUSABLE } from '../../infra/modules/read-models.js';
 import type { Difference } from '../../projections/runtime/difference.js';
 import { MAX_DIFFERENCES } from '../../projections/runtime/difference.js';
-import { CommandFailed } from '../errors.js';
+import { CommandFailed, FOUND_A_VIOLATION } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
-
-const DIFFERENCES_LEFT = 3;
 
 /** Longest value that is printed for people, in characters, and most members of one document. */
 const MAX_VALUE_LENGTH = 200;
@@ -46,7 +44,7 @@ async function diff(projection: string, { key, repair = false, ...options }: Dif
     }
     progress.end();
     if (!options.json) console.log(summary(projection, all, left));
-    if (left > 0) process.exitCode = DIFFERENCES_LEFT;
+    if (left > 0) process.exitCode = FOUND_A_VIOLATION;
   } finally {
     progress.end();
     await shop.close();

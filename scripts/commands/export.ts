@@ -8,11 +8,9 @@ import { type Exported, exportLog } from '../../infra/log-file/export-log.js';
 import { untilFinal } from '../../infra/log-file/final.js';
 import { writeWhole } from '../../infra/log-file/written-file.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { CommandFailed, explain } from '../errors.js';
+import { CommandFailed, explain, FOUND_A_VIOLATION } from '../errors.js';
 import { type CommonOptions, configOfShop, timeOption, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
-
-const FOUND_A_VIOLATION = 3;
 
 type ExportOptions = CommonOptions & Selection;
 

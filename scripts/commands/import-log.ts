@@ -8,12 +8,11 @@ import type { Shop } from '../../infra/modules/open-shop.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { claim } from '../../infra/stores/claim.js';
 import { createSchema } from '../../infra/stores/postgres-stores.js';
+import { FOUND_A_VIOLATION } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
 import { problemLine } from './verify.js';
-
-const FOUND_A_VIOLATION = 3;
 
 export function importLogCommand(): Command {
   return withJson(withProfile(new Command('import-log')))

@@ -4,10 +4,8 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
 import { LogChanged, prove } from '../../infra/archive/prove.js';
 import { openShop } from '../../infra/modules/open-shop.js';
-import { explain } from '../errors.js';
+import { explain, FOUND_A_VIOLATION } from '../errors.js';
 import { type CommonOptions, configOfShop, positiveInteger, withJson, withProfile } from '../options.js';
-
-const FOUND_A_VIOLATION = 3;
 
 interface ProveOptions extends CommonOptions {
   output?: string;

@@ -3,10 +3,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/payment/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
+import { FOUND_A_VIOLATION } from '../errors.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { table } from '../table.js';
 
-const DIFFERENCES_LEFT = 3;
 const DAY_MS = 24 * 3_600_000;
 
 interface Options extends CommonOptions {
@@ -41,7 +41,7 @@ export function reconcileCommand(): Command {
           { from: clock() - options.days * DAY_MS, repair: options.repair === true },
         );
         console.log(options.json ? JSON.stringify(found) : report(found));
-        if (found.differences.some(({ repaired }) => !repaired)) process.exitCode = DIFFERENCES_LEFT;
+        if (found.differences.some(({ repaired }) => !repaired)) process.exitCode = FOUND_A_VIOLATION;
       } finally {
         await shop.close();
       }

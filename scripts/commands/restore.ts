@@ -20,13 +20,10 @@ import { OBJECTS_FOLDER } from '../../infra/modules/embedded-profile.js';
 import { createFolderObjects } from '../../infra/objects/folder-objects.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { createSchema } from '../../infra/stores/postgres-stores.js';
-import { CommandFailed } from '../errors.js';
+import { CommandFailed, FOUND_A_VIOLATION } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
-
-/** The backup is damaged, or is not of this shop. */
-const VIOLATION = 3;
 
 export function restoreCommand(): Command {
   return withJson(withProfile(new Command('restore')))
@@ -69,7 +66,7 @@ async function restore(given: string, options: CommonOptions): Promise<void> {
     progress.end();
     if (!(error instanceof BackupRefused || error instanceof KeysRefused) || error instanceof NotEmpty) throw error;
     console.error(`commerce: ${error.message}`);
-    process.exitCode = VIOLATION;
+    process.exitCode = FOUND_A_VIOLATION;
   }
 }
 

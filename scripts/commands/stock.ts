@@ -1,6 +1,7 @@
 // `commerce stock-snapshot` makes and exports daily stock snapshots; `commerce stock-reconcile` compares one with the log, and the
 // read model with the log.
-import { createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { Command, InvalidArgumentError } from 'commander';
 import { reconcileStock, type SnapshotDifference } from '../../projections/snapshots/reconcile-stock.js';
 import {
@@ -10,14 +11,14 @@ import {
   type StockManifest,
   type StockSnapshots,
 } from '../../projections/snapshots/stock-snapshots.js';
-import { CommandFailed } from '../errors.js';
+import { CommandFailed, FOUND_A_VIOLATION } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
 
-const DIFFERENCES_LEFT = 3;
+const packed = promisify(gzip);
 
 interface DayOptions extends CommonOptions {
   day?: string;
@@ -90,20 +91,11 @@ async function stockFile(
     for await (const level of snapshots.levels(location)) lines.push(`${valuesOf(level).join()}\n`);
     chunks.push(Buffer.from(lines.join('')));
   }
-  return isPacked ? pack(chunks) : chunks;
+  return isPacked ? [await packed(Buffer.concat(chunks))] : chunks;
 }
 
 function valuesOf({ sku, location, onHand, reserved, committed, commitNo }: StockLevel) {
   return [sku, location, onHand, reserved, committed, commitNo];
-}
-
-async function pack(chunks: readonly Buffer[]): Promise<Buffer[]> {
-  const gzip = createGzip();
-  for (const chunk of chunks) gzip.write(chunk);
-  gzip.end();
-  const packed: Buffer[] = [];
-  for await (const chunk of gzip) packed.push(chunk as Buffer);
-  return packed;
 }
 
 function told(made: readonly StockManifest[], last: StockManifest | undefined, out: string | undefined): string {
@@ -170,7 +162,7 @@ async function reconcile({ day: wanted, ...options }: DayOptions): Promise<void>
           ? `${compared} agree${day ? '' : 's'} with the log.`
           : `${found} ${found === 1 ? 'difference' : 'differences'}.`,
       );
-    if (found > 0) process.exitCode = DIFFERENCES_LEFT;
+    if (found > 0) process.exitCode = FOUND_A_VIOLATION;
   } finally {
     progress.end();
     await shop.close();

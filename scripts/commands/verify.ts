@@ -10,11 +10,9 @@ import { untilFinal } from '../../infra/log-file/final.js';
 import { type FileReport, verifyFile } from '../../infra/log-file/verify-file.js';
 import { type StoreReport, verifyStore } from '../../infra/log-file/verify-store.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { CommandFailed } from '../errors.js';
+import { CommandFailed, FOUND_A_VIOLATION } from '../errors.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
-
-const FOUND_A_VIOLATION = 3;
 
 /** A receipt is small. */
 const MAX_RECEIPT_BYTES = 2_000_000;
