@@ -95,11 +95,6 @@ function unreadable({ stream, commitNo }: LogEntry, error: unknown, { category }
   return isOther ? [] : [{ stream, commitNo, unreadable: why }];
 }
 
-/** The place before every commit at this time. */
-export function before(at: Hlc): LogEntry {
-  return { at, stream: '' as StreamId, commitNo: 0 };
-}
-
 /** The last commit that was looked at, and how many of its wanted events were shown. */
 const placeSchema = z.tuple([z.int(), z.string(), z.int(), z.int()]);
 type Place = z.output<typeof placeSchema>;

@@ -1,10 +1,10 @@
 // Finds everything that one request caused. The log has no index by correlation, so it is searched from a time on: appends would
 // have to pay for an index, and few people ask.
 import { type Hlc, hlcOf } from '../../domain/kernel/clock.js';
-import { compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
+import { afterTime, compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type EventEntry, entryOf, historyOf, isUnreadable } from './entries.js';
-import { before, type LogReader, scan } from './log.js';
+import { type LogReader, scan } from './log.js';
 
 /** Most events of a trace. An import is one request, and may have caused millions. */
 export const MAX_TRACED_EVENTS = 10_000;
@@ -36,7 +36,7 @@ export async function trace(
   const settled = Math.max(await store.watermark(), hlcOf(since) - 1);
   for await (const { place, entries } of scan(
     { store, decode },
-    { after: before(hlcOf(since)), upTo: settled },
+    { after: afterTime(hlcOf(since) - 1), upTo: settled },
     { correlationId },
   )) {
     scanned += 1;
