@@ -1,5 +1,4 @@
 // Rebuilds of all projections of a shop: begins, shows, finishes and rolls them back.
-import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
 import { tableOf } from '../runtime/build-list.js';
@@ -16,6 +15,7 @@ import {
 } from '../runtime/builds.js';
 import type { Projection } from '../runtime/projection.js';
 import type { ProjectionStatus, Projector } from '../runtime/projector.js';
+import { pauseUnlessAborted } from '../runtime/waiting.js';
 import { finishBuild, type RebuildDeps, RebuildFailed, TakenOver } from './rebuild.js';
 
 /** A runner that has said nothing for so long is dead. */
@@ -234,7 +234,7 @@ export function createRebuilds({ stores, runner, hasEnded, ...deps }: RebuildsDe
             if (!signal.aborted) log.warn({ err: error }, 'rebuilds cannot be continued now; they will be');
           });
         }
-        await delay(ATTEND_EVERY_MS, undefined, { signal }).catch(() => {});
+        await pauseUnlessAborted(ATTEND_EVERY_MS, signal);
       }
     },
   };
