@@ -8,6 +8,8 @@ import { type ArchiverDeps, createArchiver } from '../infra/archive/archiver.js'
 import { commitLeafHash } from '../infra/archive/commit-leaf.js';
 import { readManifest, readSegment, segmentName } from '../infra/archive/layout.js';
 import { growTree } from '../infra/archive/merkle-tree.js';
+import { noteVerifier } from '../infra/archive/signed-note.js';
+import { type ArchiveProblem, verifyArchive } from '../infra/archive/verify-archive.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
 import { noteCommit, notes } from './contracts/notes.js';
@@ -96,6 +98,14 @@ export function createArchivedShop() {
         expect(objects.has(segmentName(manifest))).to.equal(true);
         commits.push(...segment);
       }
+    },
+    /** What `verifyArchive` finds. */
+    async problems(): Promise<ArchiveProblem[]> {
+      const problems: ArchiveProblem[] = [];
+      const archive = createMemoryArchive(objects);
+      const deps = { archive, index: createMemoryIndex(shop.data), store, log: noteVerifier(signer.verifierKey) };
+      await verifyArchive(deps, { onProblem: (problem) => void problems.push(problem) });
+      return problems;
     },
     /** The root of each size of the tree. */
     async roots(): Promise<Map<number, Buffer>> {

@@ -84,9 +84,11 @@ describeWith('postgres', 'After a crash of Postgres', function (engines) {
       expect(order.body).to.include({ status: 'confirmed', paymentStatus: 'authorised' });
       expect(order.body.lines).to.have.length(1);
 
-      const { body: stock } = await keeper.get(`/v1/stock/${sku}`);
-      expect(stock.locations).to.have.length(1);
-      expect(stock.locations[0]).to.include({ onHand: 5, available: 3 });
+      await eventually('the stock is allocated once', async () => {
+        const { body: stock } = await keeper.get(`/v1/stock/${sku}`);
+        expect(stock.locations).to.have.length(1);
+        expect(stock.locations[0]).to.include({ onHand: 5, available: 3 });
+      });
       const { rows } = await pool.query(
         `select pk, id from events, json_array_elements_text(cs::json) id group by pk, id having count(*) > 1`,
       );

@@ -40,16 +40,34 @@ describe('The archiver', () => {
 
   it('cuts a long log into segments of bounded length and size', async () => {
     const shop = createArchivedShop();
-    for (let n = 0; n < 25; n++) await shop.append(`note#${n}`);
+    for (let n = 0; n < 25; n++) {
+      shop.passes(1);
+      await shop.append(`note#${n}`);
+    }
     shop.passes(PAST_WATERMARK_MS);
     const sizes: number[] = [];
     await shop.archiver({ maxSegmentCommits: 10 }).run({ onSegment: ({ size }) => void sizes.push(size) });
     expect(sizes).to.deep.equal([10, 20, 25]);
-    for (let n = 0; n < 3; n++) await shop.append(`note#large${n}`);
+    for (let n = 0; n < 3; n++) {
+      shop.passes(1);
+      await shop.append(`note#large${n}`);
+    }
     shop.passes(PAST_WATERMARK_MS);
     await shop.archiver({ maxSegmentBytes: 1 }).run();
     expect(await shop.archived()).to.have.length(28);
     expect([...shop.objects.keys()].filter((name) => name.startsWith('segments/'))).to.have.length(6);
+  });
+
+  it('puts commits of the same time into one segment', async () => {
+    const shop = createArchivedShop();
+    for (const id of ['note#a', 'note#b', 'note#c'] as const) await shop.append(id);
+    shop.passes(1);
+    await shop.append('note#d');
+    shop.passes(PAST_WATERMARK_MS);
+    const sizes: number[] = [];
+    await shop.archiver({ maxSegmentCommits: 2 }).run({ onSegment: ({ size }) => void sizes.push(size) });
+    expect(sizes).to.deep.equal([3, 4]);
+    expect(await shop.problems()).to.deep.equal([]);
   });
 
   it('puts a commit that shows up late into the next segment, and changes no index', async () => {
@@ -207,7 +225,7 @@ type Step =
 
 const stream = fc.nat(4);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ does: fc.constant('append' as const), stream, afterMs: fc.nat(900) }) },
+  { weight: 8, arbitrary: fc.record({ does: fc.constant('append' as const), stream, afterMs: fc.oneof(fc.constant(0), fc.nat(900)) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('hide' as const, 'show' as const), stream }) },
   {
     weight: 4,
@@ -269,6 +287,7 @@ async function play(steps: readonly Step[], seed: number): Promise<void> {
     const [id, commitNo] = name.split(' ');
     expect(shop.data.commits.get(`${commitNo} ${id}`)).to.include({ index: n });
   }
+  expect(await shop.problems()).to.deep.equal([]);
   const roots = await shop.roots();
   expect(head.size).to.equal(all.length);
   if (all.length > 0) expect(unverifiedCheckpoint(the(checkpoint)).root).to.deep.equal(roots.get(head.size));

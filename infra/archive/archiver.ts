@@ -28,7 +28,7 @@ import type { ArchivedCommit, ArchiveHead, ArchiveIndex, ArchiveStore } from './
 import { type NoteSigner, signNote } from './signed-note.js';
 import { commitAt, compareWithStore, isSameCommit, readable } from './stored-commits.js';
 
-/** Limits of one segment. The archiver holds one in memory. */
+/** Limits of one segment. The archiver holds one in memory. Commits of the same time are in one segment, also beyond its limits. */
 export const MAX_SEGMENT_COMMITS = 10_000;
 export const MAX_SEGMENT_BYTES = 16 * 1024 * 1024;
 
@@ -228,8 +228,9 @@ export function createArchiver({
       for (const commit of page) {
         if (!accept(chains, commit)) continue;
         bytes += commit.ev.length;
-        if (commits.length === maxSegmentCommits || (commits.length > 0 && bytes > maxSegmentBytes))
-          return { commits, upTo: Math.max(head.upTo, commit.at - 1) };
+        const last = commits.at(-1);
+        const isFull = commits.length >= maxSegmentCommits || bytes > maxSegmentBytes;
+        if (last && isFull && commit.at > last.at) return { commits, upTo: Math.max(head.upTo, commit.at - 1) };
         commits.push(commit);
       }
     }
