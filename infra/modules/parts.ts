@@ -52,6 +52,7 @@ import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
+import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
@@ -136,6 +137,8 @@ export interface EventStoreParts {
 /** What each profile has recipes for. */
 export interface ProfileParts {
   subjectKeys: SubjectKeys;
+  /** Wraps the data keys. */
+  keyWrap: KeyWrap;
   sessions: Sessions;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;

@@ -23,7 +23,7 @@ import { createStockSnapshots } from '../../projections/snapshots/stock-snapshot
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
-import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
@@ -72,8 +72,7 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
+  personal: ({ subjectKeys: keys, keyWrap }) => lazy(() => createPersonalData({ keys, keyWrap, eventTypes })),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
