@@ -14,6 +14,7 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { ReconcileOptions, Reconciliation } from '../../commands/payment/reconcile.js';
 import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
 import type { OrdersOfCustomer, OwnStreams } from '../../commands/personal/own-streams.js';
@@ -215,6 +216,11 @@ export interface Parts extends EventStoreParts, ProfileParts {
   paymentService: PaymentService;
   paymentEndpoints: readonly Endpoint[];
   payments: PaymentOperations;
+  /** Compares our payments with the provider's records, and shows the differences in the metrics. */
+  reconciliation: {
+    /** Absent if the provider keeps no records. */
+    run?(options: ReconcileOptions): Promise<Reconciliation>;
+  };
   settlement: Settlement;
   allocator: StockAllocator;
   settings: CurrentSettings;

@@ -33,6 +33,7 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
@@ -80,7 +81,7 @@ export const shopParts = {
       return createTokens({ key, clock });
     }),
 
-  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
 
   snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
     lazy(() =>
