@@ -66,7 +66,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
   let earlier: StoredPart[];
 
   before(async () => {
-    environment = await profile.freshEnvironment(engines);
+    environment = { ...(await profile.freshEnvironment(engines)), COMMERCE_LOG: 'debug' };
     shop = await startShop(environment);
     support = await shop.staff('support');
     [zoe, bob] = [await shop.guest(), await shop.guest()];
@@ -226,6 +226,24 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await zoe.put(`/v1/carts/${body.id}/shipping-address`, ADDRESS), 422, 'rule_violated');
     expectProblem(await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' }), 422, 'rule_violated');
     expect((await zoe.delete('/v1/customers/me')).status).to.equal(204);
+  });
+
+  it('was never in the log of the program, at any level, whatever was sent', async () => {
+    const broken = `{"email":"${CANARIES.email}",,"name":"${CANARIES.name}"}`;
+    const wrong = { ...ADDRESS, country: CANARIES.name, surplus: CANARIES.line1 };
+    const card = { paymentMethod: `4242424242424242 ${CANARIES.name}`, email: CANARIES.email };
+    const { body: cart } = await bob.post('/v1/carts', { currency: 'GBP' });
+    for (const { status } of [
+      await bob.post('/v1/carts', broken),
+      await bob.put(`/v1/carts/${cart.id}/shipping-address`, wrong),
+      await bob.post(`/v1/carts/${cart.id}/checkout`, card, once()),
+      await bob.get(`/v1/orders?after=${encodeURIComponent(CANARIES.email)}`),
+    ])
+      expect(status).to.be.within(400, 499);
+    const content = shop.program.output();
+    expect(content, 'it says something').to.include('"level":30');
+    const parts = [{ place: 'the log', content }];
+    expect([...canariesIn(parts), ...placesWith('4242424242424242', parts)]).to.deep.equal([]);
   });
 
   it('can be asked for only by themselves, and by the operator', async () => {
