@@ -15,6 +15,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Sealed } from '../../domain/kernel/personal.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createThrottle } from '../../projections/rebuild/throttle.js';
@@ -72,8 +73,12 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
+  personal: ({ masterKey: key, subjectKeys: keys, countedLog: log }) =>
+    lazy(() => {
+      const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
+        log.error({ subject: sealed, at, because }, 'a personal value cannot be opened; it is shown as forgotten');
+      return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes, onUnreadable });
+    }),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
