@@ -212,7 +212,7 @@ export const shopParts = {
       createRebuilds({
         stores,
         store,
-        decode: codec.decode,
+        events: codec.events,
         interventions,
         spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
         runner: runnerOfThisProcess(),
