@@ -55,6 +55,7 @@ import type { CountedLog } from '../counted-log.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
+import type { EngineAddresses } from '../engines/addresses.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { LogLoader } from '../event-store/log-loader.js';
@@ -154,6 +155,7 @@ export interface ProfileParts {
 
 export interface Parts extends EventStoreParts, ProfileParts {
   config: ShopConfig;
+  addresses: EngineAddresses;
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;
