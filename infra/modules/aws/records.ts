@@ -1,4 +1,5 @@
 // What the profile `aws` keeps in DynamoDB beside the log: data keys, sessions and idempotency records.
+import { createLocalKeyWrap } from '../../crypto/master-key.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../../crypto/subject-keys-dynamodb.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../../idempotency/dynamodb-idempotency.js';
@@ -15,6 +16,17 @@ export const recordParts = {
       return createDynamoSubjectKeys({ client, table });
     }),
 
+  keyWrap: ({ config: { kmsKey }, awsOptions, masterKey, claimed: { log: shop }, subjectKeys: keys, lifecycle }) =>
+    lazy(async () => {
+      const local = createLocalKeyWrap(masterKey);
+      if (kmsKey === undefined) return local;
+      const { createKmsClient, createKmsKeyWrap } = await import('../../crypto/kms-key-wrap.js');
+      const { address: _, ...options } = awsOptions;
+      const client = createKmsClient(options);
+      lifecycle.onClose(() => client.destroy());
+      return createKmsKeyWrap({ client, keyId: kmsKey, shop, keys, local });
+    }),
+
   sessions: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {
       const table = name(TABLES.sessions);
@@ -28,4 +40,4 @@ export const recordParts = {
       if (isLocal) await ensureExpiringTable(client, table, IDEMPOTENCY_TABLE);
       return createDynamoIdempotency({ client, table });
     }),
-} satisfies Recipes<Pick<ProfileParts, 'subjectKeys' | 'sessions' | 'idempotency'>, Parts & DynamoParts>;
+} satisfies Recipes<Pick<ProfileParts, 'subjectKeys' | 'keyWrap' | 'sessions' | 'idempotency'>, Parts & DynamoParts>;
