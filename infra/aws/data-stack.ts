@@ -2,16 +2,18 @@
 // internet, and everything is encrypted at rest by keys of the shop.
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import type { CfnTable } from 'aws-cdk-lib/aws-dynamodb';
+import { Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import * as kinesis from 'aws-cdk-lib/aws-kinesis';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import type { EngineName } from '../lambda/functions.js';
 import type { SecretName } from '../lambda/secrets.js';
 import { STREAM } from '../stores/dynamodb-store.js';
 import { acknowledge } from './acknowledge.js';
-import { Cache, Documents, Postgres, Search } from './engines.js';
+import { Cache, Documents, PORTS, Postgres, Search } from './engines.js';
 import type { NetworkStack } from './network-stack.js';
 import { namesOf, recordOf } from './records.js';
 import type { Stage } from './stages.js';
@@ -31,9 +33,12 @@ export class DataStack extends Stack {
   readonly tables: Readonly<Record<DeployedTable, CfnTable>>;
   readonly stream: kinesis.Stream;
   readonly objects: s3.Bucket;
+  readonly objectsName: string;
   /** Files that people upload, such as counts of the stock. */
   readonly files: s3.Bucket;
   readonly accessLogs: s3.Bucket;
+  /** Lets a function connect to a store. */
+  readonly clientGroups: Readonly<Record<EngineName, SecurityGroup>>;
   readonly postgres: Postgres;
   readonly documents: Documents;
   readonly search: Search;
@@ -68,14 +73,21 @@ export class DataStack extends Stack {
     this.tables = createTables(this, { namespace, key, stream: this.stream, writers });
 
     this.accessLogs = this.accessLogBucket(stage);
+    this.objectsName = `${namespace}-objects-${stage.account}`;
     this.objects = this.objectBucket(stage, key);
     this.files = this.fileBucket(stage, key);
 
-    const deps = { stage, network, key };
-    this.postgres = new Postgres(this, 'Postgres', deps);
-    this.documents = new Documents(this, 'Documents', deps);
-    this.search = new Search(this, 'Search', { ...deps, admin: searchAdmin });
-    this.cache = new Cache(this, 'Cache', deps);
+    const engines = namesOf(PORTS);
+    const groups = recordOf(engines, (engine) => this.group(`Store-${engine}`, `The store ${engine}`, network));
+    this.clientGroups = recordOf(engines, (engine) => this.clientsOf(engine, groups[engine], network));
+    for (const engine of ['postgres', 'mongodb'] as const) {
+      groups[engine].addIngressRule(network.rotationGroup, Port.tcp(PORTS[engine]), 'changes of the password');
+    }
+    const depsOf = (engine: EngineName) => ({ stage, network, key, group: groups[engine] });
+    this.postgres = new Postgres(this, 'Postgres', depsOf('postgres'));
+    this.documents = new Documents(this, 'Documents', depsOf('mongodb'));
+    this.search = new Search(this, 'Search', { ...depsOf('opensearch'), admin: searchAdmin });
+    this.cache = new Cache(this, 'Cache', depsOf('redis'));
 
     this.secrets = {
       ...recordOf(namesOf(FILLED_IN), (name) => this.secretToFillIn(name, namespace, key)),
@@ -83,6 +95,16 @@ export class DataStack extends Stack {
       mongodb: this.documents.secret,
       redis: this.cache.secret,
     };
+  }
+
+  private clientsOf(engine: EngineName, store: SecurityGroup, network: NetworkStack): SecurityGroup {
+    const clients = this.group(`Clients-${engine}`, `Functions that use ${engine}`, network);
+    clients.connections.allowTo(store, Port.tcp(PORTS[engine]), `to ${engine}`);
+    return clients;
+  }
+
+  private group(id: string, description: string, { vpc }: NetworkStack): SecurityGroup {
+    return new SecurityGroup(this, id, { vpc, description, allowAllOutbound: false });
   }
 
   private secretToFillIn(name: keyof typeof FILLED_IN, namespace: string, encryptionKey: Key): ISecret {
@@ -116,9 +138,9 @@ export class DataStack extends Stack {
     return key;
   }
 
-  private objectBucket({ namespace, retention }: Stage, encryptionKey: Key): s3.Bucket {
+  private objectBucket({ retention }: Stage, encryptionKey: Key): s3.Bucket {
     const period = Duration.days(retention.days);
-    return this.bucket('Objects', `${namespace}-objects-${this.account}`, {
+    return this.bucket('Objects', this.objectsName, {
       encryptionKey,
       objectLockEnabled: true,
       objectLockDefaultRetention:
@@ -128,17 +150,17 @@ export class DataStack extends Stack {
     });
   }
 
-  private fileBucket({ namespace }: Stage, encryptionKey: Key): s3.Bucket {
-    return this.bucket('Files', `${namespace}-files-${this.account}`, {
+  private fileBucket({ namespace, account }: Stage, encryptionKey: Key): s3.Bucket {
+    return this.bucket('Files', `${namespace}-files-${account}`, {
       encryptionKey,
       lifecycleRules: [{ expiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
     });
   }
 
-  private accessLogBucket({ namespace, logDays }: Stage): s3.Bucket {
+  private accessLogBucket({ namespace, account, logDays }: Stage): s3.Bucket {
     const bucket = new s3.Bucket(this, 'AccessLogs', {
       ...PRIVATE,
-      bucketName: `${namespace}-access-logs-${this.account}`,
+      bucketName: `${namespace}-access-logs-${account}`,
       encryption: s3.BucketEncryption.S3_MANAGED, // load balancers write to no other
       lifecycleRules: [{ expiration: Duration.days(logDays) }],
     });

@@ -9,21 +9,28 @@ import type { Key } from 'aws-cdk-lib/aws-kms';
 import { CfnResourcePolicy, LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnDomain } from 'aws-cdk-lib/aws-opensearchservice';
 import * as rds from 'aws-cdk-lib/aws-rds';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type ISecret, Secret, SecretRotation, SecretRotationApplication } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { EngineName } from '../lambda/functions.js';
 import { acknowledge } from './acknowledge.js';
 import { retentionOf } from './logs.js';
-import { type NetworkStack, PORTS, SUBNETS } from './network-stack.js';
+import { type NetworkStack, SUBNETS } from './network-stack.js';
 import type { Stage } from './stages.js';
 
 export interface EngineProps {
   stage: Stage;
   network: NetworkStack;
   key: Key;
+  /** Of the store itself: it admits its clients. */
+  group: ec2.SecurityGroup;
 }
 
+export const PORTS = { postgres: 5432, mongodb: 27017, opensearch: 443, redis: 6379 } as const satisfies Record<
+  EngineName,
+  number
+>;
+
 const IN_STORE_SUBNETS = { subnetGroupName: SUBNETS.stores };
-const ROTATION = Duration.days(30);
 const OTHER_PORT = 'Security groups decide who connects; another port would hide nothing from those who may.';
 
 export class Postgres extends Construct {
@@ -32,9 +39,9 @@ export class Postgres extends Construct {
   readonly url: string;
   readonly instance: rds.DatabaseInstance;
 
-  constructor(scope: Construct, id: string, { stage, network, key }: EngineProps) {
+  constructor(scope: Construct, id: string, { stage, network, key, group }: EngineProps) {
     super(scope, id);
-    const { vpc, logKey, storeGroups } = network;
+    const { vpc, logKey } = network;
     const engine = rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17 });
     const instanceIdentifier = `${stage.namespace}-postgres`;
     const logs = new LogGroup(this, 'Log', {
@@ -48,12 +55,12 @@ export class Postgres extends Construct {
       instanceType: new ec2.InstanceType(stage.postgres.instance),
       vpc,
       vpcSubnets: IN_STORE_SUBNETS,
-      securityGroups: [storeGroups.postgres],
+      securityGroups: [group],
       port: PORTS.postgres,
       publiclyAccessible: false,
       multiAz: stage.postgres.isMultiZone,
       databaseName: 'commerce',
-      credentials: rds.Credentials.fromGeneratedSecret('commerce', { encryptionKey: key }),
+      credentials: rds.Credentials.fromGeneratedSecret('commerce', { encryptionKey: key, excludeCharacters: UNSAFE_IN_URLS }),
       storageType: rds.StorageType.GP3,
       allocatedStorage: stage.postgres.storageGb,
       maxAllocatedStorage: stage.postgres.storageGb * 4,
@@ -80,34 +87,67 @@ export class Postgres extends Construct {
     const { secret } = this.instance;
     if (!secret) throw new Error('The instance was given credentials that are no secret.');
     this.secret = secret;
-    this.instance.addRotationSingleUser({ automaticallyAfter: ROTATION, vpcSubnets: IN_ROTATION_SUBNETS });
+    rotate(this, secret, 'postgres', group, network);
 
     const proxy = this.instance.addProxy('Proxy', {
       dbProxyName: `${stage.namespace}-postgres`,
       vpc,
       vpcSubnets: IN_STORE_SUBNETS,
-      securityGroups: [storeGroups.postgres],
+      securityGroups: [group],
       secrets: [secret],
       requireTLS: true,
       idleClientTimeout: Duration.minutes(15),
       maxConnectionsPercent: 90,
     });
     // Between the proxy and the instance, which share a group.
-    storeGroups.postgres.connections.allowInternally(ec2.Port.tcp(PORTS.postgres), 'from the proxy to the instance');
-    storeGroups.postgres.addEgressRule(storeGroups.postgres, ec2.Port.tcp(PORTS.postgres), 'from the proxy');
+    group.connections.allowInternally(ec2.Port.tcp(PORTS.postgres), 'from the proxy to the instance');
+    group.addEgressRule(group, ec2.Port.tcp(PORTS.postgres), 'from the proxy');
     this.url = `postgres://${proxy.endpoint}:${PORTS.postgres}/commerce?sslmode=verify-full`;
   }
 }
 
-/** The rotating functions need the endpoint of Secrets Manager, as the functions of the shop do. */
-const IN_ROTATION_SUBNETS = { subnetGroupName: SUBNETS.functions };
+/** Changes the password every month, by a function that Secrets Manager publishes. */
+function rotate(
+  scope: Construct,
+  secret: ISecret,
+  engine: keyof typeof ROTATIONS,
+  group: ec2.SecurityGroup,
+  network: NetworkStack,
+): void {
+  new SecretRotation(scope, 'Rotation', {
+    secret,
+    application: ROTATIONS[engine],
+    automaticallyAfter: Duration.days(30),
+    target: new Target(group, PORTS[engine]),
+    vpc: network.vpc,
+    vpcSubnets: { subnetGroupName: SUBNETS.functions }, // from where Secrets Manager has an endpoint
+    securityGroup: network.rotationGroup,
+    excludeCharacters: UNSAFE_IN_URLS,
+  });
+}
+
+const ROTATIONS = {
+  postgres: SecretRotationApplication.POSTGRES_ROTATION_SINGLE_USER,
+  mongodb: SecretRotationApplication.MONGODB_ROTATION_SINGLE_USER,
+} as const;
+
+/** Passwords are part of addresses. */
+const UNSAFE_IN_URLS = ` %+~\`#$&*()|[]{}:;<>?!'/@"\\=,^`;
+
+/** A store by its group alone: the port of an instance is known to another stack only after its creation. */
+class Target implements ec2.IConnectable {
+  readonly connections: ec2.Connections;
+  constructor(group: ec2.ISecurityGroup, port: number) {
+    this.connections = new ec2.Connections({ securityGroups: [group], defaultPort: ec2.Port.tcp(port) });
+  }
+}
 
 export class Documents extends Construct {
   readonly secret: ISecret;
   readonly url: string;
   readonly clusterIdentifier: string;
 
-  constructor(scope: Construct, id: string, { stage, network, key }: EngineProps) {
+  constructor(scope: Construct, id: string, { stage, network, key, group }: EngineProps) {
     super(scope, id);
     const clusterName = `${stage.namespace}-documents`;
     const logs = ['audit', 'profiler'].map(
@@ -125,9 +165,9 @@ export class Documents extends Construct {
       instances: stage.documents.instances,
       vpc: network.vpc,
       vpcSubnets: IN_STORE_SUBNETS,
-      securityGroup: network.storeGroups.mongodb,
+      securityGroup: group,
       port: PORTS.mongodb,
-      masterUser: { username: 'commerce', kmsKey: key, excludeCharacters: ` %+~\`#$&*()|[]{}:;<>?!'/@"\\=,^` },
+      masterUser: { username: 'commerce', kmsKey: key, excludeCharacters: UNSAFE_IN_URLS },
       storageEncrypted: true,
       kmsKey: key,
       backup: { retention: Duration.days(stage.backupDays) },
@@ -141,11 +181,18 @@ export class Documents extends Construct {
       }),
     });
     for (const log of logs) cluster.node.addDependency(log);
-    acknowledge(cluster, { DOC2: OTHER_PORT });
+    const inAudit = 'It is one of the kinds of events in the audit log, which is exported.';
+    acknowledge(cluster, {
+      DOC2: OTHER_PORT,
+      DOC3: 'The password is a reference to a secret, which the rule cannot read.',
+      'DOC5[LogExport::authenticate]': inAudit,
+      'DOC5[LogExport::createIndex]': inAudit,
+      'DOC5[LogExport::dropCollection]': inAudit,
+    });
     const { secret } = cluster;
     if (!secret) throw new Error('The cluster was given credentials that are no secret.');
     this.secret = secret;
-    cluster.addRotationSingleUser(ROTATION);
+    rotate(this, secret, 'mongodb', group, network);
     this.clusterIdentifier = cluster.clusterIdentifier;
     this.url = `mongodb://${cluster.clusterEndpoint.hostname}:${PORTS.mongodb}/?tls=true&replicaSet=rs0`;
   }
@@ -157,7 +204,7 @@ export class Search extends Construct {
   readonly url: string;
 
   /** `admin`: ARN of the role that may administer the domain; it gives the other roles their rights there. */
-  constructor(scope: Construct, id: string, { stage, network, key, admin }: EngineProps & { admin: string }) {
+  constructor(scope: Construct, id: string, { stage, network, key, group, admin }: EngineProps & { admin: string }) {
     super(scope, id);
     const stack = Stack.of(this);
     const { instance, instances, masters, storageGb } = stage.search;
@@ -179,7 +226,7 @@ export class Search extends Construct {
       ebsOptions: { ebsEnabled: true, volumeType: 'gp3', volumeSize: storageGb },
       vpcOptions: {
         subnetIds: network.vpc.selectSubnets(IN_STORE_SUBNETS).subnetIds.slice(0, zones),
-        securityGroupIds: [network.storeGroups.opensearch.securityGroupId],
+        securityGroupIds: [group.securityGroupId],
       },
       encryptionAtRestOptions: { enabled: true, kmsKeyId: key.keyId },
       nodeToNodeEncryptionOptions: { enabled: true },
@@ -251,7 +298,7 @@ export class Cache extends Construct {
   readonly url: string;
   readonly groupId: string;
 
-  constructor(scope: Construct, id: string, { stage, network, key }: EngineProps) {
+  constructor(scope: Construct, id: string, { stage, network, key, group }: EngineProps) {
     super(scope, id);
     const { namespace, cache } = stage;
     this.groupId = `${namespace}-cache`;
@@ -266,6 +313,9 @@ export class Cache extends Construct {
       },
     });
     this.secret = secret;
+    acknowledge(secret, {
+      SMG4: 'Secrets Manager publishes no function that changes passwords of ElastiCache; docs/aws.md says how to change it.',
+    });
     const user = new elasticache.CfnUser(this, 'User', {
       engine: 'valkey',
       userId: `${namespace}-commerce`,
@@ -290,7 +340,7 @@ export class Cache extends Construct {
       // The keys are read models and rate limits: none may be dropped to make room.
       properties: { 'cluster-enabled': 'yes', 'maxmemory-policy': 'noeviction' },
     });
-    const group = new elasticache.CfnReplicationGroup(this, 'Group', {
+    const cluster = new elasticache.CfnReplicationGroup(this, 'Group', {
       replicationGroupId: this.groupId,
       replicationGroupDescription: 'Product pages, units sold and rate limits',
       engine: 'valkey',
@@ -303,18 +353,18 @@ export class Cache extends Construct {
       port: PORTS.redis,
       cacheSubnetGroupName: subnets.ref,
       cacheParameterGroupName: parameters.ref,
-      securityGroupIds: [network.storeGroups.redis.securityGroupId],
+      securityGroupIds: [group.securityGroupId],
       transitEncryptionEnabled: true,
       atRestEncryptionEnabled: true,
       kmsKeyId: key.keyId,
       userGroupIds: [users.ref],
       snapshotRetentionLimit: stage.backupDays,
     });
-    group.applyRemovalPolicy(RemovalPolicy.SNAPSHOT);
-    acknowledge(group, {
+    cluster.applyRemovalPolicy(RemovalPolicy.SNAPSHOT);
+    acknowledge(cluster, {
       AEC5: OTHER_PORT,
       AEC6: 'Its user has a password and its own rights; the AUTH token, which it replaces, would have all rights.',
     });
-    this.url = `rediss://${group.attrConfigurationEndPointAddress}:${PORTS.redis}`;
+    this.url = `rediss://${cluster.attrConfigurationEndPointAddress}:${PORTS.redis}`;
   }
 }

@@ -4,17 +4,9 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { EngineName } from '../lambda/functions.js';
 import { acknowledge } from './acknowledge.js';
 import { logKey, retentionOf } from './logs.js';
-import { namesOf, recordOf } from './records.js';
 import type { Stage } from './stages.js';
-
-/** The ports of the stores inside the network. */
-export const PORTS = { postgres: 5432, mongodb: 27017, opensearch: 443, redis: 6379 } as const satisfies Record<
-  EngineName,
-  number
->;
 
 /** Groups of subnets. `stores` and `functions` have no route to the internet. */
 export const SUBNETS = { public: 'public', functions: 'functions', payments: 'payments', stores: 'stores' } as const;
@@ -29,12 +21,10 @@ const ENDPOINTS = {
 export class NetworkStack extends Stack {
   readonly vpc: ec2.Vpc;
   readonly logKey: Key;
-  /** Lets a store accept connections from its clients. */
-  readonly storeGroups: Readonly<Record<EngineName, ec2.SecurityGroup>>;
-  /** Lets a function connect to a store. */
-  readonly clientGroups: Readonly<Record<EngineName, ec2.SecurityGroup>>;
   /** Lets a function call HTTPS, wherever the routes of its subnet lead. */
   readonly httpsGroup: ec2.SecurityGroup;
+  /** Of the functions of Secrets Manager that change passwords. */
+  readonly rotationGroup: ec2.SecurityGroup;
   readonly loadBalancerGroup: ec2.SecurityGroup;
 
   constructor(scope: Construct, id: string, props: StackProps & { stage: Stage }) {
@@ -63,11 +53,11 @@ export class NetworkStack extends Stack {
     });
 
     this.httpsGroup = this.group('Https', 'Functions that call services of AWS; payments also reach Stripe');
-    this.httpsGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.HTTPS, 'Only where the routes of the subnet lead');
+    this.rotationGroup = this.group('Rotation', 'Functions that change the passwords of stores');
+    for (const group of [this.httpsGroup, this.rotationGroup]) {
+      group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.HTTPS, 'Only where the routes of the subnet lead');
+    }
     this.loadBalancerGroup = this.group('LoadBalancer', 'The load balancer of the queries');
-    const engines = namesOf(PORTS);
-    this.storeGroups = recordOf(engines, (engine) => this.group(`Store-${engine}`, `The store ${engine}`));
-    this.clientGroups = recordOf(engines, (engine) => this.clientsOf(engine));
     this.addEndpoints();
   }
 
@@ -80,7 +70,9 @@ export class NetworkStack extends Stack {
       this.vpc.addGatewayEndpoint(name, { service, subnets: groups });
     }
     const endpoints = this.group('Endpoints', 'The endpoints of services of AWS');
-    endpoints.addIngressRule(this.httpsGroup, ec2.Port.HTTPS, 'from functions');
+    for (const group of [this.httpsGroup, this.rotationGroup]) {
+      endpoints.addIngressRule(group, ec2.Port.HTTPS, 'from functions');
+    }
     for (const [name, service] of Object.entries(ENDPOINTS)) {
       this.vpc.addInterfaceEndpoint(name, {
         service,
@@ -89,12 +81,6 @@ export class NetworkStack extends Stack {
         open: false,
       });
     }
-  }
-
-  private clientsOf(engine: EngineName): ec2.SecurityGroup {
-    const clients = this.group(`Clients-${engine}`, `Functions that use ${engine}`);
-    clients.connections.allowTo(this.storeGroups[engine], ec2.Port.tcp(PORTS[engine]), `to ${engine}`);
-    return clients;
   }
 
   private group(id: string, description: string): ec2.SecurityGroup {

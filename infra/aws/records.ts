@@ -5,6 +5,6 @@ export function recordOf<K extends string, V>(names: readonly K[], make: (name: 
 }
 
 /** The names of a record whose type knows them. */
-export function namesOf<K extends string>(record: Readonly<Record<K, unknown>>): K[] {
+export function namesOf<K extends string>(record: Readonly<Partial<Record<K, unknown>>>): K[] {
   return Object.keys(record) as K[];
 }

@@ -29,8 +29,8 @@ export interface Stage {
   logDays: 30 | 90 | 365;
   /** Factor for `provisioned` of each function; 0 keeps none ready. */
   provisioned: number;
-  /** Requests a second, and how many at once, for each method of the API and for the plan of servers. */
-  throttle: { perMethod: Rate; servers: Rate & { perDay: number } };
+  /** Requests a second, and how many at once: for each method, for each that needs no token, and for each key of a server. */
+  throttle: { perMethod: Rate; strangers: Rate; servers: Rate & { perDay: number } };
   /** Receives the alarms. */
   alarmEmail: string;
 }
@@ -71,6 +71,7 @@ export const STAGES: readonly Stage[] = [
     provisioned: 0,
     throttle: {
       perMethod: { perSecond: 50, burst: 100 },
+      strangers: { perSecond: 20, burst: 40 },
       servers: { perSecond: 20, burst: 40, perDay: 100_000 },
     },
   },
@@ -90,9 +91,10 @@ export const STAGES: readonly Stage[] = [
     retention: { days: 3_650, mode: 'COMPLIANCE' },
     backupDays: 35,
     logDays: 365,
-    provisioned: 5,
+    provisioned: 1,
     throttle: {
       perMethod: { perSecond: 2_000, burst: 4_000 },
+      strangers: { perSecond: 500, burst: 1_000 },
       servers: { perSecond: 500, burst: 1_000, perDay: 10_000_000 },
     },
   },
