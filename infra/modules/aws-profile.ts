@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.js';
+import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { ensureExpiringTable } from '../expiring-table.js';
@@ -121,6 +122,17 @@ export const awsParts = {
       const table = name(TABLES.subjectKeys);
       if (isLocal) await createSubjectKeysTable({ client, table });
       return createDynamoSubjectKeys({ client, table });
+    }),
+
+  keyWrap: ({ config: { kmsKey }, awsOptions, masterKey, claimed: { log: shop }, subjectKeys: keys, lifecycle }) =>
+    lazy(async () => {
+      const local = createLocalKeyWrap(masterKey);
+      if (kmsKey === undefined) return local;
+      const { createKmsClient, createKmsKeyWrap } = await import('../crypto/kms-key-wrap.js');
+      const { address: _, ...options } = awsOptions;
+      const client = createKmsClient(options);
+      lifecycle.onClose(() => client.destroy());
+      return createKmsKeyWrap({ client, keyId: kmsKey, shop, keys, local });
     }),
 
   sessions: ({ dynamodb: { client, name, isLocal } }) =>

@@ -23,7 +23,7 @@ import { createStockSnapshots } from '../../projections/snapshots/stock-snapshot
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
-import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
@@ -33,6 +33,7 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
@@ -72,8 +73,7 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
+  personal: ({ subjectKeys: keys, keyWrap }) => lazy(() => createPersonalData({ keys, keyWrap, eventTypes })),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
@@ -81,7 +81,7 @@ export const shopParts = {
       return createTokens({ key, clock });
     }),
 
-  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
 
   snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
     lazy(() =>
