@@ -82,11 +82,12 @@ export class ApiStack extends Stack {
       },
     });
     acknowledge(api, {
-      [`IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]`]:
+      'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
         'The policy of AWS for this one purpose; API Gateway refuses roles that have less.',
       APIG2: 'The OpenAPI document has a validator for all methods, which the rule does not read.',
       APIG3: 'FirewallStack protects it.',
-      APIG4: 'Commands without an authoriser are those that strangers send: to begin a session, and webhooks, which are signed.',
+      APIG4:
+        'Commands without an authoriser are those that strangers send: to begin a session, and webhooks, which are signed.',
     });
     const called = new Set<FunctionName>(['authorizer', ...endpoints.filter(isCommand).map(functionFor)]);
     for (const each of called) {

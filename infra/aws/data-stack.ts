@@ -125,7 +125,9 @@ export class DataStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    const services = ['dynamodb', 'kinesis', 's3', 'secretsmanager'].map((name) => `${name}.${this.region}.amazonaws.com`);
+    const services = ['dynamodb', 'kinesis', 's3', 'secretsmanager'].map(
+      (name) => `${name}.${this.region}.amazonaws.com`,
+    );
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'ThroughTheStores',

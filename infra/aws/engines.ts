@@ -60,7 +60,10 @@ export class Postgres extends Construct {
       publiclyAccessible: false,
       multiAz: stage.postgres.isMultiZone,
       databaseName: 'commerce',
-      credentials: rds.Credentials.fromGeneratedSecret('commerce', { encryptionKey: key, excludeCharacters: UNSAFE_IN_URLS }),
+      credentials: rds.Credentials.fromGeneratedSecret('commerce', {
+        encryptionKey: key,
+        excludeCharacters: UNSAFE_IN_URLS,
+      }),
       storageType: rds.StorageType.GP3,
       allocatedStorage: stage.postgres.storageGb,
       maxAllocatedStorage: stage.postgres.storageGb * 4,
@@ -260,7 +263,10 @@ export class Search extends Construct {
     const kinds = ['SEARCH_SLOW_LOGS', 'INDEX_SLOW_LOGS', 'ES_APPLICATION_LOGS', 'AUDIT_LOGS'] as const;
     const groups = kinds.map((kind) => {
       const logGroupName = `/aws/opensearch/${this.domainName}/${kind.toLowerCase().replaceAll('_', '-')}`;
-      return [kind, new LogGroup(this, kind, { logGroupName, retention: retentionOf(stage), encryptionKey: logKey })] as const;
+      return [
+        kind,
+        new LogGroup(this, kind, { logGroupName, retention: retentionOf(stage), encryptionKey: logKey }),
+      ] as const;
     });
     const policy = new CfnResourcePolicy(this, 'LogPolicy', {
       policyName: `${this.domainName}-logs`,

@@ -87,7 +87,10 @@ function limitsByAddress(): Rule[] {
       rateBasedStatement: { ...perAddress(perMinute(SESSIONS_PER_MINUTE)), scopeDownStatement: path('/v1/sessions') },
     }),
     blocked('rate-of-merges', {
-      rateBasedStatement: { ...perAddress(perMinute(LOGINS_PER_MINUTE)), scopeDownStatement: path('/v1/carts/current/merge') },
+      rateBasedStatement: {
+        ...perAddress(perMinute(LOGINS_PER_MINUTE)),
+        scopeDownStatement: path('/v1/carts/current/merge'),
+      },
     }),
   ];
 }
@@ -111,7 +114,9 @@ function path(start: string): waf.CfnWebACL.StatementProperty {
 function bodySize(): Rule {
   const fieldToMatch = { singleHeader: { Name: 'content-length' } };
   const textTransformations = [{ priority: 0, type: 'NONE' }];
-  const isSmall = { regexMatchStatement: { fieldToMatch, textTransformations, regexString: `^${atMost(MAX_BODY_BYTES)}$` } };
+  const isSmall = {
+    regexMatchStatement: { fieldToMatch, textTransformations, regexString: `^${atMost(MAX_BODY_BYTES)}$` },
+  };
   const isGiven = { sizeConstraintStatement: { fieldToMatch, textTransformations, comparisonOperator: 'GT', size: 0 } };
   return blocked('body-size', { andStatement: { statements: [isGiven, { notStatement: { statement: isSmall } }] } });
 }

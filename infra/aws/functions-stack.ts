@@ -16,7 +16,15 @@ import { retentionOf } from './logs.js';
 import { type NetworkStack, SUBNETS } from './network-stack.js';
 import { namesOf, recordOf } from './records.js';
 import type { Stage } from './stages.js';
-import { ALIAS, actionsOn, definitionOf, physicalName, reasonOfWildcard, roleArnOf, statementsOf } from './statements.js';
+import {
+  ALIAS,
+  actionsOn,
+  definitionOf,
+  physicalName,
+  reasonOfWildcard,
+  roleArnOf,
+  statementsOf,
+} from './statements.js';
 
 /** The code of a function. Tests give none that has to be bundled. */
 export type CodeOf = (name: FunctionName) => lambda.Code;

@@ -2,8 +2,8 @@
 // and a check of its form. What API Gateway does not understand is left out, so that it never refuses what the function accepts; the
 // function checks everything again.
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
-import { HttpProblem, type HttpProblemCode, PROBLEMS, problemDocument } from '../http/problems.js';
 import { openApiDocument } from '../http/openapi.js';
+import { HttpProblem, type HttpProblemCode, PROBLEMS, problemDocument } from '../http/problems.js';
 import type { FunctionName } from '../lambda/functions.js';
 import { functionFor } from './routes.js';
 
@@ -34,7 +34,9 @@ export function gatewayDocument({ endpoints, name, invocationArnOf, corsOrigins 
     const operation = described[path]?.[method];
     if (!operation) throw new Error(`The OpenAPI document has no ${method} ${path}.`);
     const model = `${operation.operationId}Body`;
-    const schema = operation.requestBody?.required ? operation.requestBody.content['application/json'].schema : undefined;
+    const schema = operation.requestBody?.required
+      ? operation.requestBody.content['application/json'].schema
+      : undefined;
     if (schema) models[model] = looser(schema, components.schemas);
     const integration = integrationOf(invocationArnOf(functionFor(endpoint)));
     paths[path] ??= corsOrigins.length > 0 ? { options: preflight(path, integration) } : {};
@@ -54,7 +56,9 @@ export function gatewayDocument({ endpoints, name, invocationArnOf, corsOrigins 
     info: { title: name, version: '1' },
     paths,
     components: { schemas: models, securitySchemes: securitySchemes(invocationArnOf('authorizer')) },
-    'x-amazon-apigateway-request-validators': { [VALIDATOR]: { validateRequestBody: true, validateRequestParameters: true } },
+    'x-amazon-apigateway-request-validators': {
+      [VALIDATOR]: { validateRequestBody: true, validateRequestParameters: true },
+    },
     'x-amazon-apigateway-gateway-responses': gatewayResponses(corsOrigins),
   };
 }
@@ -107,7 +111,13 @@ function securitySchemes(authorizerArn: string): Json {
 }
 
 function integrationOf(uri: string): Json {
-  return { type: 'aws_proxy', httpMethod: 'POST', uri, passthroughBehavior: 'when_no_match', timeoutInMillis: TIMEOUT_MS };
+  return {
+    type: 'aws_proxy',
+    httpMethod: 'POST',
+    uri,
+    passthroughBehavior: 'when_no_match',
+    timeoutInMillis: TIMEOUT_MS,
+  };
 }
 
 /** The function answers preflights as the local server does. */
@@ -170,8 +180,15 @@ const GATEWAY_PROBLEMS: Readonly<Record<string, { code: HttpProblemCode; detail:
   INTEGRATION_FAILURE: { code: 'unavailable', detail: 'The shop did not answer.', retryAfterS: 5 },
   INTEGRATION_TIMEOUT: { code: 'unavailable', detail: 'The shop did not answer in time.', retryAfterS: 5 },
   INVALID_API_KEY: { code: 'forbidden', detail: 'x-api-key: the key of a server is missing or wrong.' },
-  MISSING_AUTHENTICATION_TOKEN: { code: 'not_found', detail: 'There is no such command. Queries have another address.' },
-  QUOTA_EXCEEDED: { code: 'rate_limited', detail: 'The plan of this key allows no more requests today.', retryAfterS: 3_600 },
+  MISSING_AUTHENTICATION_TOKEN: {
+    code: 'not_found',
+    detail: 'There is no such command. Queries have another address.',
+  },
+  QUOTA_EXCEEDED: {
+    code: 'rate_limited',
+    detail: 'The plan of this key allows no more requests today.',
+    retryAfterS: 3_600,
+  },
   REQUEST_TOO_LARGE: { code: 'too_large', detail: 'The request is too large.' },
   THROTTLED: { code: 'rate_limited', detail: 'Too many requests at this moment.', retryAfterS: 1 },
   UNAUTHORIZED: { code: 'unauthenticated', detail: 'Authorization: send Bearer and an access token.' },

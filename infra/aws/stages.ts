@@ -58,7 +58,10 @@ export const STAGES: readonly Stage[] = [
     namespace: 'commerce-dev',
     environment: 'development',
     queries: { host: 'queries.dev.shop.example', certificateArn: certificate('00000000-0000-4000-8000-000000000001') },
-    commands: { host: 'commands.dev.shop.example', certificateArn: certificate('00000000-0000-4000-8000-000000000002') },
+    commands: {
+      host: 'commands.dev.shop.example',
+      certificateArn: certificate('00000000-0000-4000-8000-000000000002'),
+    },
     corsOrigins: ['https://dev.shop.example'],
     natGateways: 1,
     postgres: { instance: 't4g.medium', isMultiZone: false, storageGb: 20 },

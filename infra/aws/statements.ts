@@ -1,8 +1,15 @@
 // What the role of each function may do: explicit statements from the list of functions, and no managed policy.
 import type { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { KMS_ACTIONS } from '../crypto/kms-key-wrap.js';
 import { LOG_INDEX } from '../event-store/dynamodb/dynamodb-event-store.js';
-import { FUNCTIONS, type FunctionName, type LambdaFunction, type QueueName, type Resource } from '../lambda/functions.js';
+import {
+  FUNCTIONS,
+  type FunctionName,
+  type LambdaFunction,
+  type QueueName,
+  type Resource,
+} from '../lambda/functions.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import type { DataStack } from './data-stack.js';
 import { namesOf } from './records.js';
@@ -58,7 +65,10 @@ export interface StatementsProps {
 
 /** Resources with a `*`, and why it has to be there. */
 const WILDCARDS: readonly { of: RegExp; reason: string }[] = [
-  { of: /^\*$/, reason: 'Network interfaces of functions and traces have no resources in IAM; neither gives access to data.' },
+  {
+    of: /^\*$/,
+    reason: 'Network interfaces of functions and traces have no resources in IAM; neither gives access to data.',
+  },
   { of: /:es:.*\/\*$/, reason: 'All paths of one domain; which indices a role may use is decided in the domain.' },
   { of: /^arn:aws:s3:/, reason: 'All objects of one shop in one bucket, which nobody can delete or replace.' },
 ];
@@ -79,8 +89,10 @@ export function statementsOf(name: FunctionName, stack: Stack, props: Statements
     }
     return trigger.kind === 'sqs' ? [allow(READ_QUEUE, [queueArns[trigger.queue]])] : [];
   });
-  const readSecrets = secrets.map((secret) => allow(['secretsmanager:GetSecretValue'], [data.secrets[secret].secretArn]));
-  const wrap = actionsOn(name, 'subjectKeys').length > 0 ? [allow(['kms:Decrypt', 'kms:Encrypt'], [data.wrapKey.keyArn])] : [];
+  const readSecrets = secrets.map((secret) =>
+    allow(['secretsmanager:GetSecretValue'], [data.secrets[secret].secretArn]),
+  );
+  const wrap = actionsOn(name, 'subjectKeys').length > 0 ? [allow(KMS_ACTIONS, [data.wrapKey.keyArn])] : [];
   return [
     ...namesOf(definitionOf(name).actions).flatMap((resource) =>
       statementsOn(resource, actionsOn(name, resource), stack, props),

@@ -2,8 +2,8 @@
 import { RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import { CfnTable, type CfnTableProps } from 'aws-cdk-lib/aws-dynamodb';
 import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IStream } from 'aws-cdk-lib/aws-kinesis';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { TableDefinition } from '../aws.js';
 import { SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
 import { CHANGE_TIME_PRECISION, EVENTS_TABLE } from '../event-store/dynamodb/dynamodb-event-store.js';
