@@ -16,9 +16,11 @@ export interface Sealed {
   box: string;
 }
 
-/** Replaces a sealed value after its subject was forgotten. */
+/** Replaces a sealed value that nobody can open any more. */
 export interface Forgotten {
   forgotten: true;
+  /** Why it cannot be opened, if not because its subject was forgotten. */
+  because?: string;
 }
 export const FORGOTTEN: Forgotten = { forgotten: true };
 
@@ -45,7 +47,10 @@ export interface PersonalData {
    * `rule_violated` if the subject was forgotten, unless the event is recorded even then.
    */
   seal<E extends DomainEvent>(event: E, stream: StreamId, version: number): Promise<E>;
-  /** Opens a sealed value. A plain value is returned as it is. */
+  /**
+   * Opens a sealed value. A plain value is returned as it is. A value without its key, as in a shop made by `import-log`, counts
+   * as forgotten, and so does one that was changed.
+   */
   open<T>(value: Personal<T>): Promise<T | Forgotten>;
   /** Deletes the subject's key permanently and leaves a tombstone, so that no new key is made. */
   forget(subject: string): Promise<void>;

@@ -57,6 +57,7 @@ import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
+import type { EngineAddresses } from '../engines/addresses.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { LogLoader } from '../event-store/log-loader.js';
@@ -158,6 +159,7 @@ export interface ProfileParts {
 
 export interface Parts extends EventStoreParts, ProfileParts {
   config: ShopConfig;
+  addresses: EngineAddresses;
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;

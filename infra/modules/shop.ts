@@ -15,6 +15,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Sealed } from '../../domain/kernel/personal.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createThrottle } from '../../projections/rebuild/throttle.js';
@@ -73,7 +74,12 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ subjectKeys: keys, keyWrap }) => lazy(() => createPersonalData({ keys, keyWrap, eventTypes })),
+  personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
+    lazy(() => {
+      const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
+        log.error({ subject: sealed, at, because }, 'a personal value cannot be opened; it is shown as forgotten');
+      return createPersonalData({ keys, keyWrap, eventTypes, onUnreadable });
+    }),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
@@ -207,7 +213,7 @@ export const shopParts = {
       createRebuilds({
         stores,
         store,
-        decode: codec.decode,
+        events: codec.events,
         interventions,
         spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
         runner: runnerOfThisProcess(),
