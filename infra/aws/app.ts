@@ -59,7 +59,7 @@ function addStage(app: App, stage: Stage, { endpoints, codeOf }: Pick<AppDeps, '
   const data = new DataStack(app, id('data'), {
     ...props('data'),
     network,
-    writers: WRITERS.map((name) => roleArnOf(network, stage.namespace, name)),
+    writers: [...WRITERS.map((name) => roleArnOf(network, stage.namespace, name)), ...stage.loaders],
     searchAdmin: roleArnOf(network, stage.namespace, 'set-up'),
   });
   const functions = new FunctionsStack(app, id('functions'), { ...props('functions'), network, data, codeOf });

@@ -31,6 +31,8 @@ export interface Stage {
   provisioned: number;
   /** Requests a second, and how many at once: for each method, for each that needs no token, and for each key of a server. */
   throttle: { perMethod: Rate; strangers: Rate; servers: Rate & { perDay: number } };
+  /** ARNs of further roles that may append to the log, such as one that loads a backup. */
+  loaders: readonly string[];
   /** Receives the alarms. */
   alarmEmail: string;
 }
@@ -48,6 +50,7 @@ const shared = {
   account: EXAMPLE_ACCOUNT,
   region: REGION,
   zones: [`${REGION}a`, `${REGION}b`, `${REGION}c`],
+  loaders: [],
   alarmEmail: 'alarms@shop.example',
 } as const;
 
