@@ -170,7 +170,7 @@ export const orderViewSchema = z
       z.strictObject({
         id: z.string(),
         status: z.enum(RETURN_STATUSES),
-        lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
+        lines: z.array(lineUnitsSchema.extend({ reason: z.string().optional() })),
         declineReason: z.string().optional(),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'The units that came back' }),
         refund: moneySchema.optional().meta({
