@@ -98,6 +98,24 @@ describe('A rebuild', () => {
     expect((await raised.report()).version, 'a rollback is not undone').to.equal('1.1');
   });
 
+  it('of a projection that does not continue the old build leaves that build alone, and cannot be rolled back to it', async () => {
+    const world = await createWorld();
+    await world.write('note#a', 'x');
+    await world.feed();
+    const before = await world.shown();
+    const raised = await world.restart({ version: 2, isNew: true });
+    await raised.write('note#a', 'x');
+    await raised.feed();
+    expect(await raised.shown()).to.deep.equal(before);
+    await raised.attend();
+    expect((await raised.report()).version).to.equal('2.2');
+    expect(await raised.shown()).to.deep.equal(world.expected());
+    const error = await raised.rebuilds.rollback('texts').catch((caught: unknown) => caught);
+    expect(isProblem(error, 'conflict') && error.message).to.equal(
+      'The build 1.1 of texts is not up to date, because version 2 does not continue it.',
+    );
+  });
+
   it('leaves what a program without builds has made, until the new version is built', async () => {
     const world = await createWorld();
     await world.write('note#a', 'x', 'y');
@@ -287,15 +305,18 @@ class Killed extends Error {}
 
 interface Definition {
   version?: number;
+  /** True if it does not say that it continues documents of earlier versions. */
+  isNew?: boolean;
   /** A text that the definition cannot process. */
   poison?: string;
 }
 
 /** By text: the versions of all notes with it, in any order of streams. */
-function textsOf({ version = 1, poison }: Definition): Projection<never, never> {
+function textsOf({ version = 1, isNew = false, poison }: Definition): Projection<never, never> {
   return {
     name: 'texts',
     version,
+    ...(!isNew && { continues: { [version]: 1 } }),
     categories: ['note'],
     fields: {},
     on: {

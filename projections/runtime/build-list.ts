@@ -106,7 +106,9 @@ export function createBuildList({
 
     async fed() {
       const state = await recent();
-      const text = JSON.stringify(projections.map(({ name, version }) => tables(buildsIn(state, name), name, version)));
+      const text = JSON.stringify(
+        projections.map((projection) => tables(buildsIn(state, projection.name), projection)),
+      );
       if (fed?.text !== text) fed = { text, value: fedIn(state) };
       return fed.value;
     },
@@ -122,7 +124,7 @@ export function createBuildList({
 
   function fedIn(state: BuildsState): Fed {
     const builds = projections.flatMap((projection) =>
-      fedBy(buildsIn(state, projection.name), projection.version).map(
+      fedBy(buildsIn(state, projection.name), projection).map(
         (build) => [projectionOf(projection, build), build.builtTo] as const,
       ),
     );
@@ -144,9 +146,10 @@ export function tableOf(name: string, { version, build }: Pick<Build, 'version' 
   return physicalName({ name, version, build });
 }
 
-function tables(builds: ProjectionBuilds, name: string, version: number): unknown {
+function tables(builds: ProjectionBuilds, definition: Projection<never, never>): unknown {
+  const { name } = definition;
   return [
-    fedBy(builds, version).map((build) => [tableOf(name, build), build.builtTo]),
+    fedBy(builds, definition).map((build) => [tableOf(name, build), build.builtTo]),
     existing(builds).map((build) => tableOf(name, build)),
   ];
 }
