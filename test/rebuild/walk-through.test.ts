@@ -78,7 +78,7 @@ describeWith('postgres', 'The walk-through of rebuilds', function (engines) {
     const refused = await commerce(['start', '--port', '0'], environment, forgetful);
     expect(refused.code).to.equal(1);
     expect(refused.stderr).to.match(
-      /^commerce: The read model stock is served from version 1, .+ commerce rebuild stock.+\n$/,
+      /^commerce: The read model stock is served from version 1, .+ \(commerce rebuild stock\).+\n$/,
     );
     const within = {
       shell: ['sh', '-c'],
