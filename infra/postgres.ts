@@ -174,7 +174,11 @@ export async function createTableOnce(
     const sql = `select exists (
       select from pg_class join pg_namespace on pg_namespace.oid = relnamespace where nspname = ${schema} and relname = $1
     ) as exists`;
-    const look: pg.QueryConfig & { query_timeout: number } = { text: sql, values: [table], query_timeout: LOOK_TIMEOUT_MS };
+    const look: pg.QueryConfig & { query_timeout: number } = {
+      text: sql,
+      values: [table],
+      query_timeout: LOOK_TIMEOUT_MS,
+    };
     return onlyRow(await connection.query<{ exists: boolean }>(look)).exists;
   };
   // Usually it exists. Then one look without the lock is enough, and a start does not wait for other processes.

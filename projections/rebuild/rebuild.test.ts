@@ -18,7 +18,7 @@ import { the } from '../../test/the.js';
 import { type BuildList, createBuildList, tableOf } from '../runtime/build-list.js';
 import { followBuilds } from '../runtime/follow-builds.js';
 import type { Projection } from '../runtime/projection.js';
-import type { Projector } from '../runtime/projector.js';
+import { createProjector, type Projector } from '../runtime/projector.js';
 import type { DocumentStore } from '../runtime/sink.js';
 import { createServed } from '../served.js';
 import { RebuildFailed } from './rebuild.js';
@@ -204,6 +204,20 @@ describe('A rebuild', () => {
     };
     const error = await raised.rebuild().catch((caught: unknown) => caught);
     expect((error as Error).message).to.equal('it cannot process commit 2 of note#a: poison');
+  });
+
+  it('keeps its positions beside a projector that has worked since before it began', async () => {
+    const world = await createWorld();
+    await world.write('note#a', 'x');
+    await world.feed();
+    await world.write('note#a', 'y');
+    const late = await world.lateFeed();
+    await world.rebuild();
+    await late();
+    expect(the((await world.documents.load([], ['note#a'])).positions.get('note#a'))).to.deep.equal({
+      of: ['sizes_v1', 'texts_v1', 'texts_v1_b2'],
+      commitNo: 2,
+    });
   });
 
   it('stops if a document differs from the log', async () => {
@@ -465,6 +479,12 @@ async function openWorld(
     async feed() {
       const tails = new Map([...memory.streams].map(([stream, commits]) => [stream, commits.length]));
       await projector.catchUp(tails);
+    },
+    /** What the feed brings to a process that looked at the builds now, and works when the function is called. */
+    async lateFeed() {
+      const deps = { engine: 'Memory', documents: clean, store: log, clock: () => clock.now, log: silent };
+      const before = createProjector({ ...deps, ...(await live.fed()) });
+      return () => before.catchUp(new Map([...memory.streams].map(([stream, commits]) => [stream, commits.length])));
     },
     rebuild: (options: RebuildOptions = {}, onProgress?: Parameters<typeof rebuilds.run>[1]['onProgress']) =>
       rebuilds.run('texts', { signal: new AbortController().signal, ...options, ...(onProgress && { onProgress }) }),

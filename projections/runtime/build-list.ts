@@ -13,7 +13,7 @@ import {
   projectionOf,
   servingFor,
 } from './builds.js';
-import { type Projection, physicalName } from './projection.js';
+import { type Projection, partsOfName, physicalName } from './projection.js';
 import type { DocumentStore } from './sink.js';
 
 /** Time after which a process looks at the list again. */
@@ -42,8 +42,8 @@ export interface Fed {
   projections: readonly Projection<never, never>[];
   /** By physical name: the time of the log from which on the projectors have to bring everything. */
   builtTo: ReadonlyMap<string, number>;
-  /** Physical names of all builds in the store. */
-  exists: ReadonlySet<string>;
+  /** True for the physical name of a build that is dropped. A build that was begun after this look is not. */
+  isGone(table: string): boolean;
 }
 
 export interface BuildListDeps {
@@ -128,11 +128,16 @@ export function createBuildList({
         (build) => [projectionOf(projection, build), build.builtTo] as const,
       ),
     );
-    const all = Object.entries(state).flatMap(([name, mine]) => existing(mine).map((build) => tableOf(name, build)));
+    const exists = new Set(
+      Object.entries(state).flatMap(([name, mine]) => existing(mine).map((build) => tableOf(name, build))),
+    );
     return {
       projections: builds.map(([projection]) => projection),
       builtTo: new Map(builds.map(([projection, builtTo]) => [physicalName(projection), builtTo])),
-      exists: new Set(all),
+      isGone(table) {
+        const { name, build } = partsOfName(table) ?? { name: '', build: 0 };
+        return !exists.has(table) && build <= (ownEntry(state, name)?.last ?? build);
+      },
     };
   }
 }

@@ -285,7 +285,11 @@ async function reading(world: RebuildWorld, log: Log, signal: AbortSignal): Prom
   while (!signal.aborted) {
     const seen = new Map([...log.seen()].slice(0, 10));
     const build = await world.served.current();
-    expect(await world.served.gateOf(build).wait(seen, 60_000), 'the token is shown').to.equal(true);
+    if (!(await world.served.gateOf(build).wait(seen, 60_000))) {
+      const { positions } = await world.documents.load([], [...seen.keys()]);
+      const found = { build, seen: [...seen], positions: [...positions], builds: await world.builds.read() };
+      expect.fail(`a token is not shown: ${JSON.stringify(found)}`);
+    }
     const table = tableOf('texts', build as never);
     const ids = TEXTS.map((key) => ({ table, key }));
     for (const { key, document, positions } of (await world.documents.load(ids, [])).documents) {

@@ -102,7 +102,8 @@ describeWith(aws.engines, 'Rebuilds on MongoDB, OpenSearch and Redis', function 
     for (const name of REBUILT) {
       // Beside a writer a document may differ for a moment.
       await eventually(`${name} equals the log`, async () => {
-        for await (const difference of the(differences(name, { repair: false }))) expect(difference).to.equal(undefined);
+        for await (const difference of the(differences(name, { repair: false })))
+          expect(difference).to.equal(undefined);
       });
     }
   }
