@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
 import { type EngineName, freshName, IS_REDIS_CLUSTER, type TestEngines } from './engines.js';
+import { staffToken, withoutSettings } from './open-here.js';
 import { the } from './the.js';
 
 /** For a busy machine: a start with engines, the end of a program, and polling. */
@@ -133,10 +134,9 @@ export async function startProgram(
   await build();
   const command = [process.execPath, '--enable-source-maps', 'dist/commerce.js', ...args] as const;
   const [program, ...rest] = within ? [...within.shell, `${within.before}; exec "$@"`, 'sh', ...command] : command;
-  const own = Object.entries(process.env).filter(([name]) => !/^COMMERCE_(?!ENGINES)|_URL$/.test(name));
   const child = spawn(program, rest, {
     cwd: ROOT,
-    env: { ...Object.fromEntries(own), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
+    env: { ...withoutSettings(process.env), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -203,7 +203,7 @@ process.once('exit', () => {
 export interface RunningShop {
   url: string;
   program: Program;
-  /** A caller with a token of `commerce token`. */
+  /** A caller with the token that `commerce token --role` prints. */
   staff(role: 'catalogue' | 'support' | 'ops' | 'auditor'): Promise<Caller>;
   guest(): Promise<Guest>;
   anybody(): Caller;
@@ -231,11 +231,7 @@ export async function whenReady(program: Program, environment: Environment): Pro
   return {
     url,
     program,
-    async staff(role) {
-      const { code, stdout, stderr } = await commerce(['token', '--role', role], environment);
-      expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
-      return callerAt(url, stdout.trim());
-    },
+    staff: async (role) => callerAt(url, await staffToken(environment, role)),
     async guest() {
       const { body } = await callerAt(url).post('/v1/sessions', {});
       return { ...callerAt(url, body.token), customerId: body.customerId };
