@@ -200,6 +200,10 @@ process.once('exit', () => {
 
 // ── The running shop ────────────────────────────────────────────────────────────────────────────────────────────────
 
+/**
+ * Its staff and guests see each other's changes, so that a test may read with one what another has just changed. Whoever is anybody
+ * has seen nothing.
+ */
 export interface RunningShop {
   url: string;
   program: Program;
@@ -228,13 +232,14 @@ export async function whenReady(program: Program, environment: Environment): Pro
     if (!program.wasAsked()) console.error(`The shop ended by itself:\n${program.output()}`);
   });
   const url = the(/http:\/\/[\d.]+:\d+/.exec(program.stdout()))[0];
+  const seen: Seen = {};
   return {
     url,
     program,
-    staff: async (role) => callerAt(url, await staffToken(environment, role)),
+    staff: async (role) => callerAt(url, await staffToken(environment, role), seen),
     async guest() {
       const { body } = await callerAt(url).post('/v1/sessions', {});
-      return { ...callerAt(url, body.token), customerId: body.customerId };
+      return { ...callerAt(url, body.token, seen), customerId: body.customerId };
     },
     anybody: () => callerAt(url),
     stop: () => stopInOrder(program),
@@ -261,16 +266,19 @@ export interface Caller {
   delete(path: string, headers?: RequestHeaders): Promise<Answer>;
 }
 
-export function callerAt(url: string, token?: string): Caller {
-  let seen: string | undefined;
+/** The consistency token of the newest answer. */
+interface Seen {
+  token?: string;
+}
 
+export function callerAt(url: string, token?: string, seen: Seen = {}): Caller {
   async function send(method: string, path: string, body: unknown, headers: RequestHeaders = {}): Promise<Answer> {
     const response = await fetch(url + path, {
       method,
       headers: {
         Prefer: `wait=${CATCH_UP_S}`,
         ...(token && { Authorization: `Bearer ${token}` }),
-        ...(seen && { 'Consistency-Token': seen }),
+        ...(seen.token && { 'Consistency-Token': seen.token }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
         ...headers,
       },
@@ -278,7 +286,7 @@ export function callerAt(url: string, token?: string): Caller {
     });
     const text = await response.text();
     expectCommonManners(`${method} ${path}`, response, text);
-    seen = the(response.headers.get('consistency-token'));
+    seen.token = the(response.headers.get('consistency-token'));
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   }
