@@ -145,6 +145,16 @@ describeOnAws('Data keys under KMS', (aws) => {
     expect(refused).to.have.property('message').that.includes('set COMMERCE_KMS_KEY');
   });
 
+  it('makes no new key of the shop to unwrap what an old one has wrapped, so that a restored one is not in its way', async () => {
+    const wrapped = await wrapOf(createMemorySubjectKeys()).wrap(randomBytes(32), 'customer_1');
+    const keys = createMemorySubjectKeys();
+    const refused = await wrapOf(keys)
+      .unwrap(wrapped, 'customer_1')
+      .catch((error: Error) => error);
+    expect(refused).to.have.property('message').that.includes('Restore the key store');
+    expect(await keys.get(SHOP_KEY)).to.equal(undefined);
+  });
+
   it('waits out throttling and lost connections', async () => {
     const client = aws.kms();
     const faults: Fault[] = [
