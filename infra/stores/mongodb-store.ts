@@ -7,7 +7,11 @@ import { leftMark, type Mark, type Store } from './store.js';
 const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_b\d+)?$/;
 
 export function mongoProbe(db: Db, timeoutMS: number): Probe {
-  return () => db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+  return async () => {
+    // After a first connection that failed, a client refuses everything until it is told to connect again.
+    await db.client.connect();
+    return db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+  };
 }
 
 export function mongoReadModels(db: Db, address: string): Store {
