@@ -25,7 +25,8 @@ import { createServed, type Served } from '../../projections/served.js';
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
 
 export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
-export type Sinks = Record<StoreKind, Sink>;
+/** A program that lacks a kind of store has no read models in it. */
+export type Sinks = Partial<Record<StoreKind, Sink>>;
 
 const MODELS = {
   orders: { projection: orders, in: 'relational' },
@@ -101,7 +102,9 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
   return {
     projectors: stores.map(({ projector }) => projector),
     stores,
-    served: Object.fromEntries(models.map(({ model, served }) => [model, served])) as unknown as ReadModels['served'],
+    served: Object.fromEntries(
+      Object.keys(MODELS).map((name) => [name, models.find(({ model }) => model === name)?.served ?? absent(name)]),
+    ) as unknown as ReadModels['served'],
     show: async (seen, waitMs) => (await Promise.all(models.map((model) => shows(model, seen, waitMs)))).every(Boolean),
     differences(name, options) {
       for (const { documents, models } of stores) {
@@ -117,6 +120,13 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
     },
     behind: async (end, newest) => (await Promise.all(stores.map((store) => behindIn(store, end, newest)))).flat(),
   };
+}
+
+function absent(model: string): Served<never> {
+  const refuse = () => {
+    throw new Error(`The read model ${model} is in a store that this program does not open.`);
+  };
+  return { current: async () => refuse(), gateOf: refuse, advanced() {} };
 }
 
 async function openStore(
