@@ -80,7 +80,7 @@ export const archiveParts = {
 } satisfies Partial<Recipes>;
 
 /** Shows what the archiver has found in the metrics. */
-function createArchiveStatus(registry: Registry): ArchiveStatus {
+export function createArchiveStatus(registry: Registry): ArchiveStatus {
   const registers = [registry];
   const size = new Gauge({ name: 'commerce_archive_commits', help: 'Commits in the archive', registers });
   const upTo = new Gauge({

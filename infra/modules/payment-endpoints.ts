@@ -40,7 +40,7 @@ export const paymentEndpointParts = {
     }),
 } satisfies Partial<Recipes>;
 
-function webhookEvents(registry: Registry) {
+export function webhookEvents(registry: Registry) {
   return new Counter({
     name: 'commerce_payment_webhook_events_total',
     help: 'Events that the payment provider sent, by type and result',

@@ -46,7 +46,7 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
 }
 
 /** With a label, so that a process that compares nothing shows nothing. */
-function paymentDifferences(registry: Registry) {
+export function paymentDifferences(registry: Registry) {
   return new Gauge({
     name: 'commerce_payment_differences',
     help: 'Differences between our payments and the records of the provider that the last comparison has found and not repaired',

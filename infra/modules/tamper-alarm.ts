@@ -14,7 +14,7 @@ const TAMPERING = {
 } as const satisfies Record<Parameters<TamperAlarm>[2], string>;
 
 /** Logs that a stored commit was changed, or can be, and counts it. */
-function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
+export function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
   const count = new Counter({
     name: 'commerce_log_tampering_total',
     help: 'Stored commits that were seen to be modified or removed, or unprotected; any value above 0 needs a person',
