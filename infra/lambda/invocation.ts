@@ -43,7 +43,6 @@ export function handlerOf<E, R>(
       return await handle(event, { shop, deadline: deadline.signal, context });
     } finally {
       clearTimeout(timer);
-      await (await shop.get('tracing'))?.flush();
       if (process.env.AWS_LAMBDA_FUNCTION_NAME) await (emf ??= await metricsOf(shop, context)).flush();
     }
   };

@@ -53,6 +53,9 @@ const baseParts = {
 
   engines: constant([]),
 
+  // Spans are for programs that run on; the client of OpenTelemetry would double the size of most functions.
+  tracing: constant(undefined),
+
   ownStores: constant([]),
 
   sinks: constant({}),
