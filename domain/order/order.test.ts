@@ -673,11 +673,11 @@ describe('An order', () => {
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0-12')).to.equal('QRSTVWXYZ0-12');
   });
 
-  const announced = [{ lineId: '1', quantity: 1, reason: 'broken' }];
-  const openReturn = { type: 'OpenReturn', returnId: 'return_1', lines: announced } as const;
+  const announced = { lines: [{ lineId: '1', quantity: 1 }], reasons: ['broken'] };
+  const openReturn = { type: 'OpenReturn' as const, returnId: 'return_1', ...announced };
   const returnOpened: OrderEvent = {
     type: 'ReturnOpened',
-    data: { orderId, operationId: 'return_1/request', returnId: 'return_1', lines: announced },
+    data: { orderId, operationId: 'return_1/request', returnId: 'return_1', ...announced },
   };
   const closed: OrderEvent = { type: 'ReturnClosed', data: { orderId, returnId: 'return_1' } };
 

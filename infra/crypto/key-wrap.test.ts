@@ -4,6 +4,7 @@ import {
   DecryptCommand,
   DisableKeyCommand,
   EnableKeyCommand,
+  EncryptCommand,
   type KMSClient,
 } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
@@ -83,6 +84,24 @@ describeOnAws('Data keys under KMS', (aws) => {
     expect((await decrypting({ shop: 'shop-1', subject: SHOP_KEY })).Plaintext).to.have.length(32);
     const refused = await decrypting({ shop: 'shop-2', subject: SHOP_KEY }).catch((error: Error) => error);
     expect(refused).to.have.property('name', 'InvalidCiphertextException');
+  });
+
+  it('moves to another KMS key with one record, and every data key stays readable', async () => {
+    const client = aws.kms();
+    const before = createMemorySubjectKeys();
+    const dataKey = randomBytes(32);
+    const wrapped = await wrapOf(before).wrap(dataKey, 'customer_1');
+    const stored = the(await before.get(SHOP_KEY));
+    if (!('wrapped' in stored)) throw new Error('the key of the shop is not there');
+
+    const newKeyId = await newKey(client);
+    const EncryptionContext = { shop: 'shop-1', subject: SHOP_KEY };
+    const old = { KeyId: keyId, CiphertextBlob: stored.wrapped, EncryptionContext };
+    const { Plaintext } = await client.send(new DecryptCommand(old));
+    const { CiphertextBlob } = await client.send(new EncryptCommand({ KeyId: newKeyId, Plaintext, EncryptionContext }));
+    const after = createMemorySubjectKeys();
+    await after.createIfAbsent(SHOP_KEY, the(CiphertextBlob));
+    expect(Buffer.from(await wrapOf(after, { keyId: newKeyId }).unwrap(wrapped, 'customer_1'))).to.deep.equal(dataKey);
   });
 
   it('reads data keys that the local master key has wrapped', async () => {

@@ -1,10 +1,10 @@
 // Seals personal fields with one data key per data subject (AES-256-GCM), and opens them while that key exists.
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventTypes } from '../../domain/kernel/event.js';
 import { FORGOTTEN, type Forgotten, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
-import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
+import { decrypt, encrypt, KEY_BYTES, NONCE_BYTES } from './aes-gcm.js';
 import type { KeyWrap } from './key-wrap.js';
 import type { SubjectKey, SubjectKeys } from './subject-keys.js';
 
@@ -90,6 +90,12 @@ export function createPersonalData({
     return { ...event, data: { ...data, ...Object.fromEntries(sealed) } };
   }
 
+  async function sealFor<T>(subject: string, place: string, value: T): Promise<Sealed> {
+    const kept = await keyToSeal(subject);
+    if (kept === 'forgotten') return sealValue(createSecretKey(randomBytes(KEY_BYTES)), subject, place, value);
+    return sealValue(kept, subject, place, value, nonceOf(kept, place, value));
+  }
+
   async function open<T>(value: T | Sealed): Promise<T | Forgotten> {
     if (!isSealed(value)) return value;
     const key = await (cache.get(value.sealed) ?? remembered(value.sealed, load(value.sealed)));
@@ -102,6 +108,7 @@ export function createPersonalData({
 
   return {
     seal,
+    sealFor,
     open,
     async forget(subject) {
       await keys.forget(subject);
@@ -115,9 +122,18 @@ type DataKey = KeyObject | 'forgotten';
 const NO_KEY = 'the key store does not have its key';
 const CHANGED = 'it was changed or sealed with another key';
 
-function sealValue(key: KeyObject, subject: string, at: string, value: unknown): Sealed {
-  const box = encrypt(key, Buffer.from(JSON.stringify(value)), at);
+function sealValue(key: KeyObject, subject: string, at: string, value: unknown, nonce?: Uint8Array): Sealed {
+  const box = encrypt(key, Buffer.from(JSON.stringify(value)), at, nonce);
   return { sealed: subject, at, box: box.toString('base64url') };
+}
+
+/** The same for the same value at the same place, and for no other. It is keyed, so it says nothing about the value. */
+function nonceOf(key: KeyObject, place: string, value: unknown): Uint8Array {
+  const nonceKey = createHmac('sha256', key).update('nonces').digest();
+  return createHmac('sha256', nonceKey)
+    .update(JSON.stringify([place, value]))
+    .digest()
+    .subarray(0, NONCE_BYTES);
 }
 
 function openValue(key: KeyObject, { box, at }: Sealed): { plain: unknown } | { because: string } {

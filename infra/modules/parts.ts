@@ -71,6 +71,7 @@ import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
+import type { Tracing } from '../tracing/port.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -166,6 +167,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** For messages that requests can cause many times. */
   countedLog: CountedLog;
   metrics: Registry;
+  /** Undefined if the product makes no traces. */
+  tracing: Tracing | undefined;
   lifecycle: Lifecycle;
   /** Engines that answer. Their data is not yet verified to belong to this shop. */
   postgresServer: PostgresServer;

@@ -82,7 +82,7 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
 }
 
 /** With a label, so that a process that compares nothing shows nothing. */
-function paymentDifferences(registry: Registry) {
+export function paymentDifferences(registry: Registry) {
   return new Gauge({
     name: 'commerce_payment_differences',
     help: 'Differences between our payments and the records of the provider that the last comparison has found and not repaired',
@@ -91,7 +91,7 @@ function paymentDifferences(registry: Registry) {
   });
 }
 
-function webhookEvents(registry: Registry) {
+export function webhookEvents(registry: Registry) {
   return new Counter({
     name: 'commerce_payment_webhook_events_total',
     help: 'Events that the payment provider sent, by type and result',

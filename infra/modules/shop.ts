@@ -228,8 +228,8 @@ export const shopParts = {
 
   quarantine: ({ readModels: { projectors } }) => lazy(() => createQuarantine(projectors)),
 
-  operations: ({ runner, quarantine, checkout, settlement }) =>
-    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, checkout, settlement })),
+  operations: ({ runner, quarantine, personal, checkout, settlement }) =>
+    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, personal, checkout, settlement })),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry, decisions: interventions }) =>
     lazy(() =>

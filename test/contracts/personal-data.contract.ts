@@ -169,6 +169,27 @@ export function personalDataContract(
     expect(await other.open(name)).to.deep.equal(FORGOTTEN);
   });
 
+  it('seals a value of a command for its place: the same value gets the same seal there, and another one elsewhere', async () => {
+    const reasons = ['too small', 'has a chip'];
+    const sealFor = (place: string, value: unknown) => data.sealFor(subject, place, value);
+    const sealed = await sealFor('return#1/reasons', reasons);
+    expect(isSealed(sealed)).to.equal(true);
+    expect(JSON.stringify(sealed)).not.to.include('chip');
+    expect(await sealFor('return#1/reasons', reasons)).to.deep.equal(sealed);
+    expect(await data.open(sealed)).to.deep.equal(reasons);
+    const others = await Promise.all([
+      sealFor('return#2/reasons', reasons),
+      sealFor('return#1/reasons', ['too small']),
+    ]);
+    const nonces = [sealed, ...others].map((one) => (one as Sealed).box.slice(0, 16));
+    expect(new Set(nonces).size).to.equal(3);
+
+    await data.forget(subject);
+    const late = await sealFor('return#1/reasons', reasons);
+    expect(isSealed(late)).to.equal(true);
+    for (const one of [sealed, late]) expect(await data.open(one)).to.deep.equal(FORGOTTEN);
+  });
+
   it('shows a value without its key as forgotten, says why, and seals new values', async () => {
     const unreadable: (readonly [Sealed, string])[] = [];
     const onUnreadable = (value: Sealed, because: string) => void unreadable.push([value, because]);
