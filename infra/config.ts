@@ -118,6 +118,10 @@ const environment = z.object({
     .default(50),
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
+  COMMERCE_KMS_KEY: z
+    .string()
+    .regex(/^(alias\/|arn:aws[\w-]*:kms:)?[\w/:-]{1,300}$/, 'must be the id, ARN or alias (alias/…) of a KMS key')
+    .optional(),
   COMMERCE_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
@@ -183,6 +187,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     postgresPort: settings.COMMERCE_PG_PORT,
     bucket: settings.COMMERCE_BUCKET,
     masterKey: settings.COMMERCE_MASTER_KEY,
+    kmsKey: kmsKeyOf(settings),
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
     stripe: stripeOf(settings),
@@ -220,6 +225,11 @@ function quotasOf(settings: z.output<typeof environment>): Quotas {
     webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
     'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,
   });
+}
+
+function kmsKeyOf({ COMMERCE_PROFILE, COMMERCE_KMS_KEY }: z.output<typeof environment>): string | undefined {
+  if (COMMERCE_KMS_KEY === undefined || COMMERCE_PROFILE === 'aws') return COMMERCE_KMS_KEY;
+  throw new ConfigError('COMMERCE_KMS_KEY: is for the profile aws; on embedded the master key wraps the data keys.');
 }
 
 const TEST_KEY = /^[prs]k_(org_)?test_/;

@@ -35,6 +35,8 @@ export interface ShopConfig {
   postgresPort?: number;
   archive: ArchiveConfig;
   masterKey?: string;
+  /** The KMS key of the profile `aws` that data keys are wrapped under. Absent: the master key wraps them. */
+  kmsKey?: string;
   /** Ed25519 key in base64 that signs the archive's checkpoints. */
   auditKey?: string;
   tokenKey?: string;

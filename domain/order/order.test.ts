@@ -798,6 +798,37 @@ describe('An order', () => {
       .then([{ type: 'ReallocationRequested', data: { orderId, ...move, from: mugs(2) } }]);
   });
 
+  it('reallocates several groups of units at a time, each on its own', () => {
+    const [first, second] = ['r1', 'r2'].map((id) => ({ ...move, reallocationId: id }));
+    const ask = (one: typeof move): OrderEvent => ({ type: 'ReallocationRequested', data: { orderId, ...one } });
+    const both = [placed, confirmed, oneSent, ask(the(first))];
+    given(both)
+      .when({ type: 'Reallocate', ...the(second) })
+      .thenRejected('conflict');
+    const open = [placed, confirmed, ask(the(first)), ask(the(second))];
+    const phasesAfter = (event: OrderEvent) =>
+      given([...open, event]).state.unsettled.map((one) => one.kind === 'reallocation' && [one.operationId, one.phase]);
+    expect(phasesAfter({ type: 'OrderReallocated', data: { orderId, ...the(second) } })).to.deep.equal([
+      ['r1', 'requested'],
+      ['r2', 'moved'],
+    ]);
+    expect(phasesAfter({ type: 'ReallocationAbandoned', data: { orderId, reallocationId: 'r1' } })).to.deep.equal([
+      ['r1', 'abandoned'],
+      ['r2', 'requested'],
+    ]);
+    const moved: OrderEvent = { type: 'OrderReallocated', data: { orderId, ...the(first) } };
+    given([placed, confirmed, ask(the(first)), moved])
+      .when({ type: 'Reallocate', ...the(second) })
+      .then([ask(the(second))]);
+    const decide = { type: 'RecordReallocation', reallocationId: 'r1', reserved: true } as const;
+    given([placed, confirmed, ask(the(first)), moved])
+      .when(decide)
+      .then([]);
+    given([placed, confirmed, ask({ ...the(first), from: mugs(2) }), oneSent])
+      .when(decide)
+      .then([{ type: 'ReallocationAbandoned', data: { orderId, reallocationId: 'r1' } }]);
+  });
+
   it('cancels missing units before available ones', () => {
     const elsewhere = placedFrom([cup, { ...mugs(1), location: 'leeds' }, mugs(1)]);
     const given1 = given([elsewhere, confirmed, missing(1), short]);

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventTypes } from '../../domain/kernel/event.js';
 import { FORGOTTEN, type Forgotten, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import { decrypt, encrypt, KEY_BYTES, NONCE_BYTES } from './aes-gcm.js';
-import type { KeyWrap } from './master-key.js';
+import type { KeyWrap } from './key-wrap.js';
 import type { SubjectKey, SubjectKeys } from './subject-keys.js';
 
 /**

@@ -3,13 +3,14 @@ import 'reflect-metadata';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
-import { EVENT_STORES } from '../event-store/event-stores.js';
+import { engineAddresses } from '../engines/addresses.js';
+import type { EventStoreName } from '../event-store/event-stores.js';
 import { apiParts } from './api.js';
 import { archiveParts } from './archive.js';
 import { claimParts } from './claims.js';
 import { containerOf } from './container.js';
 import { createLifecycle } from './lifecycle.js';
-import { constant, type Parts, type ProfileParts, type Recipes } from './parts.js';
+import { constant, type EventStoreParts, lazy, type Parts, type ProfileParts, type Recipes } from './parts.js';
 import { paymentParts } from './payments.js';
 import { postgresParts } from './postgres-server.js';
 import { untilReachable } from './reachable.js';
@@ -38,6 +39,7 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   const recipes: Recipes<Parts, never> = {
     config: constant(config),
     lifecycle: constant(lifecycle),
+    addresses: () => lazy(engineAddresses),
     untilReachable: constant((engine) => untilReachable(engine, tell, ended)),
     ...shopParts,
     ...paymentParts,
@@ -45,7 +47,7 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     ...apiParts,
     ...postgresParts,
     ...claimParts,
-    ...(await EVENT_STORES[config.eventStore].parts()),
+    ...(await LOGS[config.eventStore]()),
     ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);
@@ -72,6 +74,14 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
     },
   };
 }
+
+/** An event store is loaded when it is used. */
+const LOGS = {
+  postgres: async () => (await import('../event-store/postgres/postgres-parts.js')).postgresEventStoreParts,
+  dynamodb: async () => (await import('../event-store/dynamodb/dynamodb-parts.js')).dynamodbEventStoreParts,
+  eventstoredb: async () =>
+    (await import('../event-store/eventstoredb/eventstoredb-parts.js')).eventstoredbEventStoreParts,
+} satisfies Record<EventStoreName, () => Promise<Recipes<EventStoreParts, never>>>;
 
 /** A profile is loaded when it is used, so that `embedded` does not load the clients of other engines. */
 const PROFILES = {

@@ -14,6 +14,7 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { ReconcileOptions, Reconciliation } from '../../commands/payment/reconcile.js';
 import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
 import type { OrdersOfCustomer, OwnStreams } from '../../commands/personal/own-streams.js';
@@ -52,9 +53,11 @@ import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
+import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
+import type { EngineAddresses } from '../engines/addresses.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { LogLoader } from '../event-store/log-loader.js';
@@ -136,6 +139,8 @@ export interface EventStoreParts {
 /** What each profile has recipes for. */
 export interface ProfileParts {
   subjectKeys: SubjectKeys;
+  /** Wraps the data keys. */
+  keyWrap: KeyWrap;
   sessions: Sessions;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
@@ -154,6 +159,7 @@ export interface ProfileParts {
 
 export interface Parts extends EventStoreParts, ProfileParts {
   config: ShopConfig;
+  addresses: EngineAddresses;
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;
@@ -212,6 +218,11 @@ export interface Parts extends EventStoreParts, ProfileParts {
   paymentService: PaymentService;
   paymentEndpoints: readonly Endpoint[];
   payments: PaymentOperations;
+  /** Compares our payments with the provider's records, and shows the differences in the metrics. */
+  reconciliation: {
+    /** Absent if the provider keeps no records. */
+    run?(options: ReconcileOptions): Promise<Reconciliation>;
+  };
   settlement: Settlement;
   allocator: StockAllocator;
   settings: CurrentSettings;

@@ -1,8 +1,9 @@
 // Selects the payment provider: Stripe if a Stripe key is configured, otherwise the built-in test provider.
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
+import { reconcile } from '../../commands/payment/reconcile.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
 import { createTestMethods } from '../payments/test-methods.js';
@@ -45,6 +46,27 @@ export const paymentParts = {
           : []),
       ];
     }),
+
+  reconciliation: ({
+    paymentService: { name: provider, books },
+    eventStore: store,
+    runner,
+    payments,
+    settlement,
+    clock,
+    metrics,
+  }) =>
+    lazy(() => {
+      if (!books) return {};
+      const shown = paymentDifferences(metrics);
+      return {
+        async run(options) {
+          const found = await reconcile({ provider, books, store, runner, payments, settlement, clock }, options);
+          shown.set({ provider }, found.differences.filter(({ repaired }) => !repaired).length);
+          return found;
+        },
+      };
+    }),
 } satisfies Partial<Recipes>;
 
 function testService(runner: CommandRunner): PaymentService {
@@ -57,6 +79,16 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
   const customers = createProviderCustomers({ runner, provider: 'stripe' });
   const { provider, ...rest } = openStripe(config, customers);
   return { name: 'stripe', providers: { test: createTestProvider(), stripe: provider }, ...rest };
+}
+
+/** With a label, so that a process that compares nothing shows nothing. */
+function paymentDifferences(registry: Registry) {
+  return new Gauge({
+    name: 'commerce_payment_differences',
+    help: 'Differences between our payments and the records of the provider that the last comparison has found and not repaired',
+    labelNames: ['provider'] as const,
+    registers: [registry],
+  });
 }
 
 function webhookEvents(registry: Registry) {

@@ -24,7 +24,7 @@ import { createStockSnapshots } from '../../projections/snapshots/stock-snapshot
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
-import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
@@ -34,6 +34,7 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
@@ -73,11 +74,11 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys, countedLog: log }) =>
+  personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
     lazy(() => {
       const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
         log.error({ subject: sealed, at, because }, 'a personal value cannot be opened; it is shown as forgotten');
-      return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes, onUnreadable });
+      return createPersonalData({ keys, keyWrap, eventTypes, onUnreadable });
     }),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
@@ -86,7 +87,7 @@ export const shopParts = {
       return createTokens({ key, clock });
     }),
 
-  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
 
   snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
     lazy(() =>
@@ -212,7 +213,7 @@ export const shopParts = {
       createRebuilds({
         stores,
         store,
-        decode: codec.decode,
+        events: codec.events,
         interventions,
         spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
         runner: runnerOfThisProcess(),

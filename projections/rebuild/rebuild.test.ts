@@ -402,7 +402,7 @@ async function openWorld(
   const rebuilds = createRebuilds({
     stores: [{ engine: 'Memory', projections, documents, builds, projector }],
     store: log,
-    decode: codec.decode,
+    events: codec.events,
     spillOf: (table): Spill => through(createFileSpill(join(folder, 'rebuild', table))),
     runner,
     hasEnded: (by) => !by.startsWith(runner),

@@ -37,7 +37,7 @@ export interface RebuildStore extends Pick<RebuildDeps, 'engine' | 'documents' |
 export interface RebuildsDeps
   extends Pick<
     RebuildDeps,
-    'decode' | 'interventions' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause' | 'sizes'
+    'events' | 'interventions' | 'spillOf' | 'clock' | 'log' | 'rest' | 'store' | 'pause' | 'sizes'
   > {
   stores: readonly RebuildStore[];
   /** This process, as a runner of rebuilds: unique, also among processes that have ended. */

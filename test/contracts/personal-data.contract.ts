@@ -13,6 +13,7 @@ import {
   personal,
   type Sealed,
 } from '../../domain/kernel/personal.js';
+import type { KeyWrap } from '../../infra/crypto/key-wrap.js';
 import { createLocalKeyWrap } from '../../infra/crypto/master-key.js';
 import { createPersonalData, DATA_KEY_TTL_MS } from '../../infra/crypto/personal-data.js';
 import type { SubjectKeys } from '../../infra/crypto/subject-keys.js';
@@ -42,16 +43,20 @@ type AddressChanged = {
   data: { customer: string; name?: string | Sealed; address?: unknown; city: string };
 };
 
-/** `open` returns the same store each time. */
-export function personalDataContract(open: () => Promise<SubjectKeys>): void {
-  const keyWrap = createLocalKeyWrap(randomBytes(32));
+/** `open` returns the same store each time. Without `wrapOf` a local master key wraps the data keys. */
+export function personalDataContract(
+  open: () => Promise<SubjectKeys>,
+  wrapOf: (keys: SubjectKeys) => Promise<KeyWrap> = async () => createLocalKeyWrap(randomBytes(32)),
+): void {
   const STREAM = 'customer#1';
   let keys: SubjectKeys;
+  let keyWrap: KeyWrap;
   let data: PersonalData;
   let subject: string;
 
   before(async () => {
     keys = await open();
+    keyWrap = await wrapOf(keys);
   });
 
   beforeEach(() => {

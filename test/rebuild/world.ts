@@ -130,7 +130,7 @@ export async function openRebuildWorld(
   const rebuilds: Rebuilds = createRebuilds({
     stores: [{ engine, projections, documents, builds, projector }],
     store,
-    decode: codec.decode,
+    events: codec.events,
     spillOf: (table) => around(createFileSpill(join(folder, table))),
     runner: runnerOfThisProcess(),
     hasEnded,
