@@ -35,7 +35,12 @@ async function buildAll() {
   const { dependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const { outputFiles, metafile } = await build({
     // The bare servers are what benches measure against, each in a process of its own.
-    entryPoints: ['scripts/commerce.ts', 'scripts/bench/bare-loop.ts', 'scripts/bench/bare-reads.ts'],
+    entryPoints: [
+      'scripts/commerce.ts',
+      'scripts/bench/bare-loop.ts',
+      'scripts/bench/bare-reads.ts',
+      'scripts/bench/rebuild-once.ts',
+    ],
     outdir: 'dist',
     bundle: true,
     splitting: true,
