@@ -40,7 +40,14 @@ module.exports = {
       from: { pathNot: '(\\.test\\.ts$|^test/)' },
       to: { path: '(\\.test\\.ts$|^test/)' },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'stacks-are-separate', severity: 'error', from: { pathNot: '^infra/aws/' }, to: { path: '^infra/aws/' } },
+    // The CDK is installed for those who use it.
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(aws-cdk-lib|cdk-nag|constructs)(/|$)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -8,6 +8,7 @@ export const ENGINE = 'Postgres';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const SET_UP_BUDGET_MS = 30_000;
+const LOOK_TIMEOUT_MS = 10_000;
 
 /** Advisory lock of all processes that create tables. */
 const SCHEMA_LOCK = 7_236_115;
@@ -173,7 +174,12 @@ export async function createTableOnce(
     const sql = `select exists (
       select from pg_class join pg_namespace on pg_namespace.oid = relnamespace where nspname = ${schema} and relname = $1
     ) as exists`;
-    return onlyRow(await connection.query<{ exists: boolean }>(sql, [table])).exists;
+    const look: pg.QueryConfig & { query_timeout: number } = {
+      text: sql,
+      values: [table],
+      query_timeout: LOOK_TIMEOUT_MS,
+    };
+    return onlyRow(await connection.query<{ exists: boolean }>(look)).exists;
   };
   // Usually it exists. Then one look without the lock is enough, and a start does not wait for other processes.
   if (await withinBudget(SET_UP, () => isThere(pool))) return;

@@ -2,8 +2,10 @@
 import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { KMSClient } from '@aws-sdk/client-kms';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
+import { createKmsClient } from '../infra/crypto/kms-key-wrap.js';
 import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
 import { createS3Client } from '../infra/objects/s3-objects.js';
 import { describeWith } from './engines.js';
@@ -14,6 +16,7 @@ export interface TestAws {
   dynamodb(): DynamoDBClient;
   kinesis(): KinesisClient;
   s3(): S3Client;
+  kms(): KMSClient;
 }
 
 export function describeOnAws(title: string, define: (aws: TestAws) => void): void {
@@ -31,6 +34,7 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
       dynamodb: () => open(createDynamoClient),
       kinesis: () => open(createKinesisClient),
       s3: () => open(createS3Client),
+      kms: () => open(createKmsClient),
     });
   });
 }
@@ -43,7 +47,7 @@ export type Fault = { error: string; status?: number; date?: number } | 'no conn
  * the whole client meets them.
  */
 export function injectFaults(
-  client: DynamoDBClient | KinesisClient | S3Client,
+  client: DynamoDBClient | KinesisClient | S3Client | KMSClient,
   faultOf: (operation: string) => Fault,
 ): void {
   const handler = client.config.requestHandler as unknown as Handler;
@@ -80,7 +84,7 @@ function refusal({ error, status = 400, date = Date.now() }: Exclude<Fault, stri
 }
 
 /** The operations that the client sends, in order. */
-export function recordOperations(client: DynamoDBClient | KinesisClient): string[] {
+export function recordOperations(client: DynamoDBClient | KinesisClient | KMSClient): string[] {
   const operations: string[] = [];
   injectFaults(client, (operation) => {
     operations.push(operation);

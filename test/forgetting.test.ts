@@ -15,6 +15,7 @@ import { createPool } from '../infra/postgres.js';
 import { describeWith, type TestEngines } from './engines.js';
 import { everythingStored, objectsIn, placesWith, type StoredPart } from './everything-stored.js';
 import {
+  type Answer,
   type Caller,
   commerce,
   type Environment,
@@ -36,6 +37,13 @@ const CANARIES = {
   line2: 'c/o Phone +44 20 7946 0958 21',
   email: 'Zoe.Canary-4711@kanarien-vogel.example',
   moved: '4712 Other Canary Straße',
+  ownReason: 'It does not fit Zoe Kanarien, 4713',
+  declined: 'Zoe Kanarien 4714 has worn it',
+  held: 'Call Zoe Kanarien at 4715 first',
+  cancelled: 'Zoe Kanarien 4716 wants only one',
+  refunded: 'For the patience of Zoe Kanarien, 4717',
+  failed: 'Zoe Kanarien 4718 was not at home',
+  lost: 'The parcel of Zoe Kanarien 4719 was stolen',
 };
 const ADDRESS = {
   name: CANARIES.name,
@@ -61,17 +69,18 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
   let support: Caller;
   let zoe: Guest;
   let bob: Guest;
-  /** Sent, returned and refunded; waiting for the customer; confirmed, but not sent. */
-  let orders: { returned: string; waiting: string; unsent: string };
+  /** Sent, returned and refunded; sent, but not delivered; waiting for the customer; confirmed, but not sent. */
+  let orders: { returned: string; undelivered: string; waiting: string; unsent: string };
   let earlier: StoredPart[];
 
   before(async () => {
-    environment = await profile.freshEnvironment(engines);
+    environment = { ...(await profile.freshEnvironment(engines)), COMMERCE_LOG: 'debug' };
     shop = await startShop(environment);
     support = await shop.staff('support');
     [zoe, bob] = [await shop.guest(), await shop.guest()];
     orders = {
       returned: await placed(zoe),
+      undelivered: await placed(zoe),
       waiting: await placed(zoe, 'pm_card_authenticationRequired'),
       unsent: await placed(zoe),
     };
@@ -81,6 +90,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' });
     await support.patch(`/v1/orders/${orders.unsent}/shipping-address`, { line1: CANARIES.moved });
     await sendBack(orders.returned);
+    await explain(orders);
   });
 
   after(endPrograms);
@@ -105,6 +115,29 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await support.post(`/v1/returns/${asked.id}/approve`);
     const received = await support.post(`/v1/returns/${asked.id}/receive`, {});
     expect(received.status, JSON.stringify(received.body)).to.equal(200);
+  }
+
+  /** Free text of the customer and of staff, wherever it may be written about an order. */
+  async function explain({ returned, undelivered, unsent }: typeof orders): Promise<void> {
+    const expectDone = ({ status, body }: Answer) => expect(status, JSON.stringify(body)).to.be.within(200, 201);
+    const lines = [{ lineId: '1', quantity: 1 }];
+    const asked = await zoe.post(`/v1/orders/${returned}/returns`, {
+      lines: lines.map((units) => ({ ...units, reason: CANARIES.ownReason })),
+    });
+    expectDone(asked);
+    const { body: shipments } = await support.get(`/v1/orders/${returned}`);
+    const shipment = `/v1/shipments/${shipments.shipments[0].id}`;
+    for (const [path, body] of [
+      [`/v1/returns/${asked.body.id}/decline`, { reason: CANARIES.declined }],
+      [`/v1/orders/${unsent}/hold`, { reason: CANARIES.held }],
+      [`/v1/orders/${unsent}/cancel`, { lines, reason: CANARIES.cancelled }],
+      [`/v1/payments/${siblingId('payment', returned)}/refunds`, { amount: 1, reason: CANARIES.refunded }],
+      [`${shipment}/lose`, { reason: CANARIES.lost }],
+    ] as const)
+      expectDone(await support.post(path, body, once()));
+    const { body: planned } = await support.post(`/v1/orders/${undelivered}/shipments`);
+    await support.post(`/v1/shipments/${planned.id}/dispatch`);
+    expectDone(await support.post(`/v1/shipments/${planned.id}/fail`, { reason: CANARIES.failed }));
   }
 
   /** What the API tells support about the customer. */
@@ -210,14 +243,14 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
       const statuses = await Promise.all(
         Object.values(orders).map(async (id) => (await support.get(`/v1/orders/${id}`)).body.status),
       );
-      expect(statuses).to.deep.equal(['completed', 'cancelled', 'cancelled']);
+      expect(statuses).to.deep.equal(['completed', 'completed', 'cancelled', 'cancelled']);
     });
     for (const id of [orders.waiting, orders.unsent]) {
       const { body } = await support.get(`/v1/payments/${siblingId('payment', id)}`);
       expect({ held: body.held.amount, captured: body.captured.amount }).to.deep.equal({ held: 0, captured: 0 });
     }
     const { body } = await support.get(`/v1/orders?customerId=${zoe.customerId}`);
-    expect(body.data).to.have.length(3);
+    expect(body.data).to.have.length(4);
     expect((await support.get('/v1/stock/MUG-BLUE')).body.locations[0].reserved).to.equal(0);
   });
 
@@ -226,6 +259,24 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await zoe.put(`/v1/carts/${body.id}/shipping-address`, ADDRESS), 422, 'rule_violated');
     expectProblem(await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' }), 422, 'rule_violated');
     expect((await zoe.delete('/v1/customers/me')).status).to.equal(204);
+  });
+
+  it('was never in the log of the program, at any level, whatever was sent', async () => {
+    const broken = `{"email":"${CANARIES.email}",,"name":"${CANARIES.name}"}`;
+    const wrong = { ...ADDRESS, country: CANARIES.name, surplus: CANARIES.line1 };
+    const card = { paymentMethod: `4242424242424242 ${CANARIES.name}`, email: CANARIES.email };
+    const { body: cart } = await bob.post('/v1/carts', { currency: 'GBP' });
+    for (const { status } of [
+      await bob.post('/v1/carts', broken),
+      await bob.put(`/v1/carts/${cart.id}/shipping-address`, wrong),
+      await bob.post(`/v1/carts/${cart.id}/checkout`, card, once()),
+      await bob.get(`/v1/orders?after=${encodeURIComponent(CANARIES.email)}`),
+    ])
+      expect(status).to.be.within(400, 499);
+    const content = shop.program.output();
+    expect(content, 'it says something').to.include('"level":30');
+    const parts = [{ place: 'the log', content }];
+    expect([...canariesIn(parts), ...placesWith('4242424242424242', parts)]).to.deep.equal([]);
   });
 
   it('can be asked for only by themselves, and by the operator', async () => {

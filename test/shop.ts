@@ -49,6 +49,7 @@ const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];
 export const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };
 
@@ -103,7 +104,7 @@ export function createShop({
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
-  const operations = createOperations({ runner, quarantine, targets: ['agenda'], checkout, settlement });
+  const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
   const endpoints = [
     ...writeSide({
       runner,

@@ -47,6 +47,7 @@ const eventTypes = eventTypesOf(purseEvents);
 const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };
 const stream = streamId('purse', 'a');

@@ -67,8 +67,10 @@ export interface EventTypes {
   definition(type: string): EventDefinition;
   /** Checks the data of a new event. Throws `InvalidEvent`. */
   check(event: DomainEvent): void;
-  /** Turns stored data into data of the current version. Throws `InvalidEvent`. */
+  /** Turns stored data into data of the current version, and checks it. Throws `InvalidEvent`. */
   read(type: string, schemaVersion: number, data: unknown): unknown;
+  /** The same without the check. */
+  upcast(type: string, schemaVersion: number, data: unknown): unknown;
 }
 
 export function eventTypesOf(...parts: EventDefinitions[]): EventTypes {
@@ -91,20 +93,23 @@ export function eventTypesOf(...parts: EventDefinitions[]): EventTypes {
     throw new InvalidEvent(type, problems.join('; '));
   }
 
+  function upcast(type: string, schemaVersion: number, stored: unknown): unknown {
+    const { version, upcast: steps } = definition(type);
+    if (schemaVersion > version)
+      throw new InvalidEvent(type, `has version ${schemaVersion}, this program knows ${version}`);
+    let data = stored;
+    for (let from = schemaVersion; from < version; from++) {
+      const step = steps?.[from];
+      if (!step) throw new InvalidEvent(type, `has no upcast from version ${from}`);
+      data = step(data as never);
+    }
+    return data;
+  }
+
   return {
     definition,
     check: ({ type, data }) => void parse(type, data),
-    read(type, schemaVersion, stored) {
-      const { version, upcast } = definition(type);
-      if (schemaVersion > version)
-        throw new InvalidEvent(type, `has version ${schemaVersion}, this program knows ${version}`);
-      let data = stored;
-      for (let from = schemaVersion; from < version; from++) {
-        const step = upcast?.[from];
-        if (!step) throw new InvalidEvent(type, `has no upcast from version ${from}`);
-        data = step(data as never);
-      }
-      return parse(type, data);
-    },
+    read: (type, schemaVersion, stored) => parse(type, upcast(type, schemaVersion, stored)),
+    upcast,
   };
 }

@@ -12,6 +12,11 @@ export interface CommitCodec {
   encode(stream: StreamId, after: Position, commit: NewCommit): StoredCommit;
   /** Converts data of old schema versions to the current one. Throws `InvalidEvent`. Does not check the hash: see `hashOf`. */
   decode(stored: StoredCommit): Commit;
+  /**
+   * The events alone. Throws `InvalidEvent`. With `isChecked: false` their data is of the current version, but not checked: for a
+   * reader that looks at them first, and decodes them when it uses them.
+   */
+  events(stored: Pick<StoredCommit, 'f' | 'pk' | 'sk' | 'ev'>, options?: { isChecked: boolean }): RecordedEvent[];
 }
 
 export function createCommitCodec(eventTypes: EventTypes): CommitCodec {
@@ -51,17 +56,21 @@ export function createCommitCodec(eventTypes: EventTypes): CommitCodec {
   }
 
   function decode(stored: StoredCommit): Commit {
-    const { f, pk, sk, fv, ev, cs, ph } = stored;
-    if (f !== FORMAT) throw new InvalidEvent(`in ${pk} ${sk}`, `has format ${f}, this program reads ${FORMAT}`);
-    const events = (JSON.parse(ev) as RecordedEvent[]).map((event) => {
-      const { version } = eventTypes.definition(event.type);
-      const data = eventTypes.read(event.type, event.schemaVersion, event.data);
-      return { ...event, schemaVersion: version, data };
-    });
-    return { stream: pk, position: positionOf(stored), firstVersion: fv, commandIds: cs, previousHash: ph, events };
+    const { pk, fv, cs, ph } = stored;
+    const position = positionOf(stored);
+    return { stream: pk, position, firstVersion: fv, commandIds: cs, previousHash: ph, events: eventsOf(stored) };
   }
 
-  return { encode, decode };
+  const eventsOf: CommitCodec['events'] = ({ f, pk, sk, ev }, { isChecked } = { isChecked: true }) => {
+    if (f !== FORMAT) throw new InvalidEvent(`in ${pk} ${sk}`, `has format ${f}, this program reads ${FORMAT}`);
+    const read = isChecked ? eventTypes.read : eventTypes.upcast;
+    return (JSON.parse(ev) as RecordedEvent[]).map((event) => {
+      const { version } = eventTypes.definition(event.type);
+      return { ...event, schemaVersion: version, data: read(event.type, event.schemaVersion, event.data) };
+    });
+  };
+
+  return { encode, decode, events: eventsOf };
 }
 
 /** The position after a stored commit. */

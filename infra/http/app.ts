@@ -9,6 +9,7 @@ import { type CountedLog, createCountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
+import type { Tracing } from '../tracing/port.js';
 import { type AdmissionDeps, type Admit, createAdmission } from './admission.js';
 import { answerOfProblem, finish } from './answer.js';
 import { authorise } from './caller.js';
@@ -34,17 +35,33 @@ export interface AppDeps {
   registry: Registry;
   clock: Clock;
   log: Logger;
+  /** Absent: no spans. */
+  tracing?: Pick<Tracing, 'request'>;
 }
 
 export function createApp(given: AppDeps): express.Application {
-  const { endpoints, admission, corsOrigins = [], idempotency, seals, readiness, registry, clock, log } = given;
+  const {
+    endpoints,
+    admission,
+    corsOrigins = [],
+    idempotency,
+    seals,
+    readiness,
+    registry,
+    clock,
+    log,
+    tracing,
+  } = given;
   const metrics = createHttpMetrics(registry);
   const admit = createAdmission(admission);
   const countedLog = createCountedLog({ log, clock });
   const once = createOnce({ store: idempotency, clock, log: countedLog });
 
   const app = express().disable('x-powered-by').disable('etag');
-  app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock), ...allowOrigins(corsOrigins));
+  app.use(
+    begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock, tracing),
+    ...allowOrigins(corsOrigins),
+  );
   const deps = { admit, once, cursors: seals.cursors, metrics, clock };
   app.use(
     routing([
@@ -57,18 +74,26 @@ export function createApp(given: AppDeps): express.Application {
   return app;
 }
 
-function begin(metrics: HttpMetrics, tokens: ConsistencyTokens, clock: Clock): RequestHandler {
+function begin(
+  metrics: HttpMetrics,
+  tokens: ConsistencyTokens,
+  clock: Clock,
+  tracing: AppDeps['tracing'],
+): RequestHandler {
   const makeId = () => randomId(clock());
   return (req, res, next) => {
+    const span = tracing?.request(req.get('traceparent'));
     setContext(res, {
-      requestId: requestIdOf(req.headers, makeId),
+      requestId: requestIdOf(req.headers, span ? () => span.idFor(makeId()) : makeId),
       startedAt: performance.now(),
       instance: req.path,
       tokens,
       seen: tokens.decode(undefined),
       observe: metrics.unmatched,
     });
-    next();
+    if (!span) return next();
+    res.once('close', () => span.end(req.method, contextOf(res).route ?? 'unmatched', res.statusCode));
+    span.run(next);
   };
 }
 
@@ -92,6 +117,7 @@ function operationRoutes(deps: OperationsDeps, metrics: HttpMetrics, admit: Admi
     const handle: RequestHandler = async (req, res) => {
       const context = contextOf(res);
       context.observe = observe;
+      context.route = path;
       if (!UNLIMITED.has(path)) authorise({ roles: [FOR_OPS.has(path) ? 'ops' : 'public'] }, await admit(req, res, {}));
       finish(res, await answer(req, res));
     };

@@ -3,6 +3,7 @@ import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
 import { opsQueries } from '../../read-api/queries/ops.js';
 import { type ReadSideDeps, readSide } from '../../read-api/read-side.js';
@@ -91,6 +92,7 @@ export const apiParts = {
     metrics: registry,
     clock,
     log,
+    tracing,
   }) =>
     lazy(() => {
       const enginesAway = createHealth(engines);
@@ -117,6 +119,7 @@ export const apiParts = {
         registry,
         clock,
         log,
+        ...defined({ tracing }),
       });
     }),
 } satisfies Partial<Recipes>;

@@ -86,7 +86,7 @@ const TAMPERING = {
 } as const satisfies Record<Parameters<TamperAlarm>[2], string>;
 
 /** Logs that a stored commit was changed, or can be, and counts it. */
-function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
+export function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
   const count = new Counter({
     name: 'commerce_log_tampering_total',
     help: 'Stored commits that were seen to be modified or removed, or unprotected; any value above 0 needs a person',
@@ -101,7 +101,7 @@ function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
 }
 
 /** Shows what the archiver has found in the metrics. */
-function createArchiveStatus(registry: Registry): ArchiveStatus {
+export function createArchiveStatus(registry: Registry): ArchiveStatus {
   const registers = [registry];
   const size = new Gauge({ name: 'commerce_archive_commits', help: 'Commits in the archive', registers });
   const upTo = new Gauge({

@@ -19,6 +19,12 @@ const CONSUMER = 'projectors';
 /** Interval at which the leader looks for a day that has ended. */
 const SNAPSHOTS_EVERY_MS = 10 * 60_000;
 
+/** Interval at which the leader compares the payments of the last week with the provider's records. */
+const RECONCILE_EVERY_MS = 24 * 3_600_000;
+const RECONCILED_DAYS = 7;
+/** A leader first does what customers wait for. */
+const RECONCILE_AFTER_MS = 10 * 60_000;
+
 /** Runs the background work while no other process does, until the signal aborts. Resolves when the work has stopped. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
   const leases = await shop.get('leases');
@@ -33,6 +39,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const decisions = await shop.get('decisions');
   const snapshots = await shop.get('stockSnapshots');
   const rebuilds = await shop.get('rebuilds');
+  const reconciliation = await shop.get('reconciliation');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const archiving = {
@@ -71,6 +78,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
         host.done,
         rebuilds.attend(leading),
         makeSnapshots({ snapshots, log }, leading),
+        comparePayments({ reconciliation, clock, log }, leading),
         runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),
       ]);
@@ -90,6 +98,29 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     (leading) => leadership.during(leading.fence, () => lead(leading)),
     signal,
   );
+}
+
+/** Reports the differences; `commerce reconcile --repair` repairs the safe ones. */
+async function comparePayments(
+  { reconciliation, clock, log }: Pick<Parts, 'reconciliation' | 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!reconciliation.run) return;
+  await pauseUnlessAborted(RECONCILE_AFTER_MS, signal);
+  while (!signal.aborted) {
+    try {
+      const from = clock() - RECONCILED_DAYS * RECONCILE_EVERY_MS;
+      const { differences } = await reconciliation.run({ from, repair: false });
+      for (const { kind, paymentId, operationId } of differences)
+        log.error(
+          { kind, paymentId, operationId },
+          'a payment differs from the provider’s records; run `commerce reconcile`',
+        );
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'the payments could not be compared; it will be tried tomorrow');
+    }
+    await pauseUnlessAborted(RECONCILE_EVERY_MS, signal);
+  }
 }
 
 /** Makes the stock snapshots of the days that have ended, also those of days when no process ran. */

@@ -1,8 +1,9 @@
 // Selects the payment provider: Stripe if a Stripe key is configured, otherwise the built-in test provider.
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
+import { reconcile } from '../../commands/payment/reconcile.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
 import { createTestMethods } from '../payments/test-methods.js';
@@ -45,6 +46,27 @@ export const paymentParts = {
           : []),
       ];
     }),
+
+  reconciliation: ({
+    paymentService: { name: provider, books },
+    eventStore: store,
+    runner,
+    payments,
+    settlement,
+    clock,
+    metrics,
+  }) =>
+    lazy(() => {
+      if (!books) return {};
+      const shown = paymentDifferences(metrics);
+      return {
+        async run(options) {
+          const found = await reconcile({ provider, books, store, runner, payments, settlement, clock }, options);
+          shown.set({ provider }, found.differences.filter(({ repaired }) => !repaired).length);
+          return found;
+        },
+      };
+    }),
 } satisfies Partial<Recipes>;
 
 function testService(runner: CommandRunner): PaymentService {
@@ -59,7 +81,17 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
   return { name: 'stripe', providers: { test: createTestProvider(), stripe: provider }, ...rest };
 }
 
-function webhookEvents(registry: Registry) {
+/** With a label, so that a process that compares nothing shows nothing. */
+export function paymentDifferences(registry: Registry) {
+  return new Gauge({
+    name: 'commerce_payment_differences',
+    help: 'Differences between our payments and the records of the provider that the last comparison has found and not repaired',
+    labelNames: ['provider'] as const,
+    registers: [registry],
+  });
+}
+
+export function webhookEvents(registry: Registry) {
   return new Counter({
     name: 'commerce_payment_webhook_events_total',
     help: 'Events that the payment provider sent, by type and result',

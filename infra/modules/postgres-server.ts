@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';
-import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, onlyRow, statement } from '../postgres.js';
 import { schemasOf } from '../stores/postgres-stores.js';
@@ -14,9 +13,8 @@ import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 const CONNECTIONS = 32;
 
 export const postgresParts = {
-  postgresServer: ({ config, lifecycle, log, untilReachable }) =>
+  postgresServer: ({ config, addresses: { databaseUrl }, lifecycle, log, untilReachable }) =>
     lazy(async () => {
-      const { databaseUrl } = await engineAddresses();
       let url = databaseUrl;
       if (url === undefined) {
         const server = await openPostgres({

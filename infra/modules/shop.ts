@@ -15,6 +15,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Sealed } from '../../domain/kernel/personal.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createThrottle } from '../../projections/rebuild/throttle.js';
@@ -23,7 +24,7 @@ import { createStockSnapshots } from '../../projections/snapshots/stock-snapshot
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
-import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
@@ -33,6 +34,7 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
 import { createFirstLook } from './first-look.js';
@@ -72,8 +74,12 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
+  personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
+    lazy(() => {
+      const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
+        log.error({ subject: sealed, at, because }, 'a personal value cannot be opened; it is shown as forgotten');
+      return createPersonalData({ keys, keyWrap, eventTypes, onUnreadable });
+    }),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
@@ -81,7 +87,7 @@ export const shopParts = {
       return createTokens({ key, clock });
     }),
 
-  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
 
   snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
     lazy(() =>
@@ -207,7 +213,7 @@ export const shopParts = {
       createRebuilds({
         stores,
         store,
-        decode: codec.decode,
+        events: codec.events,
         interventions,
         spillOf: (table) => createFileSpill(join(dataDir, REBUILD_FOLDER, table)),
         runner: runnerOfThisProcess(),
@@ -222,8 +228,8 @@ export const shopParts = {
 
   quarantine: ({ readModels: { projectors } }) => lazy(() => createQuarantine(projectors)),
 
-  operations: ({ runner, quarantine, checkout, settlement }) =>
-    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, checkout, settlement })),
+  operations: ({ runner, quarantine, personal, checkout, settlement }) =>
+    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, personal, checkout, settlement })),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry, decisions: interventions }) =>
     lazy(() =>

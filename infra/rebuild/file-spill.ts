@@ -1,9 +1,9 @@
-// The spill of a rebuild in files: one for each segment of the log, in which the records of each document slice are together. The
+// The spill of a rebuild in files: one for each segment of the log, in which the lines of each document slice are together. The
 // first line says where each slice begins.
 import { open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Unavailable } from '../../domain/kernel/errors.js';
-import type { Spill, SpilledRecord, SpillPlan } from '../../projections/rebuild/spill.js';
+import type { Spill, SpillPlan } from '../../projections/rebuild/spill.js';
 import { makeFolder } from '../make-folder.js';
 import { reasonOf } from '../retry.js';
 import { readIfThere } from '../secret-file.js';
@@ -11,7 +11,8 @@ import { readIfThere } from '../secret-file.js';
 /** In the data folder. */
 export const REBUILD_FOLDER = 'rebuild';
 
-const PLAN = 'plan.json';
+/** Another name than that of earlier programs, whose lines had another form. */
+const PLAN = 'plan-v2.json';
 const SEGMENT = /^segment-(\d+)$/;
 
 /** The first line has a fixed length for each slice: its end, in bytes after that line. */
@@ -84,7 +85,7 @@ export function createFileSpill(folder: string): Spill {
 
     async *read(slice) {
       for (const segment of [...(await segments())].sort((a, b) => a - b)) {
-        for (const line of await linesOf(segment, slice)) yield JSON.parse(line) as SpilledRecord;
+        yield await linesOf(segment, slice);
       }
     },
 

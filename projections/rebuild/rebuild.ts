@@ -1,7 +1,7 @@
 // One rebuild: brings a new build from its phase to the switch. Every phase may be killed at any instant and is then continued,
 // by this process or another one: what it has done is in the list of builds, and doing it again changes nothing.
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
-import type { Commit, StoredCommit } from '../../domain/kernel/commit.js';
+import { chunksOf } from '../../domain/kernel/collections.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
@@ -35,8 +35,7 @@ const APPLIED_ENTRIES = 500;
 /** After this time every process has looked at the list of builds, and feeds a build that is to be followed. */
 const FOLLOWED_AFTER_MS = 3_000;
 
-/** Streams whose documents are compared with the log, unless all are. */
-const SAMPLED_STREAMS = 200;
+/** Streams whose documents are compared with the log at once. */
 const STREAMS_AT_ONCE = 20;
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 300;
@@ -49,7 +48,7 @@ export interface RebuildDeps {
   documents: DocumentStore;
   builds: BuildList;
   store: EventStore;
-  decode(stored: StoredCommit): Commit;
+  events: LoadDeps['events'];
   /** Where the build keeps events meanwhile, by its physical name. */
   spillOf(table: string): Spill;
   /** What operators have decided. Default: nothing. */
@@ -102,7 +101,7 @@ export async function finishBuild(
   const projection = projectionOf(definition, next);
   const table = physicalName(projection);
   const spill = deps.spillOf(table);
-  const loading: LoadDeps = { projection, store, decode: deps.decode, spill, rest: deps.rest, isSkipped, sizes };
+  const loading: LoadDeps = { projection, store, events: deps.events, spill, rest: deps.rest, isSkipped, sizes };
   const projector = createProjector({
     engine: deps.engine,
     projections: [projection],
@@ -238,26 +237,28 @@ export async function finishBuild(
       await patiently(() => change((mine) => withSlice(mine, slice, count)));
       report(Math.round((next.total * next.written.length) / next.slices));
     });
-    await patiently(() => bulk.complete(projection));
+    // The one is work of the store, the other of this process.
+    await Promise.all([patiently(() => bulk.complete(projection)), patiently(placeLoaded)]);
     const count = await patiently(() => documents.count(table));
     if (count === next.documents) return;
     throw new Error(`the store has ${count} documents of the ${next.documents} that were written`);
   }
 
-  /** Says what the load has applied, and applies what has happened since. */
-  async function joinLog(): Promise<void> {
-    let { done, joinedTo } = current();
-    for await (const page of pagesOf(store.log(joinedTo, next.upTo), JOINED_ENTRIES)) {
+  /** Says of each stream what the load has applied. Nobody feeds the build yet. */
+  async function placeLoaded(): Promise<void> {
+    for await (const page of pagesOf(store.log(current().joinedTo, next.upTo), JOINED_ENTRIES)) {
       const followed = [...page.tails].filter(([stream]) => isFollowed(stream));
       const places = followed.map(([stream, commitNo]) => [stream, { of: [table], commitNo }] as const);
       await patiently(() => documents.save([], new Map<StreamId, StreamPosition>(places)));
-      done += page.entries;
-      report(Math.min(done, next.total));
       told = { ...told, joinedTo: page.reached };
     }
-    ({ joinedTo } = current());
+    told = { ...told, joinedTo: next.upTo };
+  }
+
+  /** Applies what has happened since. */
+  async function joinLog(): Promise<void> {
     const end = await store.watermark();
-    for await (const page of pagesOf(store.log(Math.max(joinedTo, next.upTo), end), APPLIED_ENTRIES)) {
+    for await (const page of pagesOf(store.log(Math.max(current().joinedTo, next.upTo), end), APPLIED_ENTRIES)) {
       await patiently(() => projector.catchUp(page.tails));
       told = { ...told, joinedTo: page.reached };
     }
@@ -286,25 +287,30 @@ export async function finishBuild(
       log,
       followersOf: (stream) => (isFollowed(stream) ? [followed] : []),
     });
-    const every = Math.ceil(next.total / SAMPLED_STREAMS) || 1;
-    let entries = 0;
-    let some: StreamId[] = [];
-    const compareSome = async () => {
+    for await (const some of chunksOf(next.verify === 'full' ? everyStream() : sample(), STREAMS_AT_ONCE)) {
       const found = await differing(
         () => comparer.differences(some),
         () => pause(LOOK_AGAIN_MS, stop),
       );
       if (found[0]) throw new Error(`${found.length} documents differ from the log, such as ${found[0].key}`);
-      some = [];
-    };
+    }
+  }
+
+  async function* everyStream(): AsyncIterable<StreamId> {
+    let entries = 0;
     for await (const { stream, commitNo } of store.log(0, next.builtTo)) {
       if (!isFollowed(stream)) continue;
-      // In a full check each stream is compared when its first commit is found.
-      const isChosen = next.verify === 'full' ? commitNo === 1 : entries % every === 0;
       report(Math.min(++entries, next.total));
-      if (isChosen && some.push(stream) >= STREAMS_AT_ONCE) await compareSome();
+      if (commitNo === 1) yield stream;
     }
-    await compareSome();
+  }
+
+  async function* sample(): AsyncIterable<StreamId> {
+    const { sample } = await planned();
+    for (const [index, stream] of sample.entries()) {
+      report(Math.round((next.total * index) / sample.length));
+      yield stream;
+    }
   }
 
   async function run(): Promise<void> {

@@ -24,7 +24,7 @@ export interface Place {
 
 export interface Evolution {
   /** Throws if the projection cannot process the commit. A commit that operators skip touches nothing. */
-  touches(commit: FoundCommit): Touches;
+  touches(commit: Place & Pick<FoundCommit, 'events' | 'unreadable'>): Touches;
   /** The documents that the commit changes. It takes each document from `before`. Throws if one cannot be evolved. */
   evolve(commit: Place, touches: Touches, before: (key: string) => Draft | undefined): Map<string, Draft>;
 }

@@ -99,7 +99,7 @@ async function rebuilder(pool: Pool, store: EventStore, folder: string): Promise
   const rebuilds = createRebuilds({
     ...context,
     stores: [{ ...shared, projections, projector }],
-    decode: codec.decode,
+    events: codec.events,
     spillOf: (table) => createFileSpill(join(folder, table)),
     runner: runnerOfThisProcess(),
     hasEnded,

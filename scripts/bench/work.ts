@@ -76,5 +76,6 @@ export function meta(more: Partial<CommandMeta> = {}): CommandMeta {
 const NOTHING_PERSONAL: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };
