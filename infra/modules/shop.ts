@@ -165,7 +165,7 @@ export const shopParts = {
     log,
   }) =>
     lazy(() => (fence) => {
-      const store = fenced(ownStore, fence);
+      const store = fence ? fenced(ownStore, fence) : ownStore;
       const runner = openRunner(store, { snapshots, personal, clock, countedLog, tracing });
       const processes = assembleProcesses({ runner, clock, providers, log });
       const { allocator: stock, checkout, settlement } = processes;
