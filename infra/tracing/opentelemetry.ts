@@ -47,7 +47,7 @@ export function createTracing({ endpoint, ratio, service }: TracesConfig): OpenT
   const sampled = new TraceIdRatioBasedSampler(ratio);
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes({ 'service.name': service }),
-    // A caller may choose its trace id, and may leave itself out, but cannot have more than its share recorded.
+    // The trace id decides. A caller may leave itself out; its flag alone does not have it recorded.
     sampler: new ParentBasedSampler({ root: sampled, remoteParentSampled: sampled }),
     spanProcessors: [
       new BatchSpanProcessor(exporter, { maxQueueSize: MAX_QUEUED_SPANS, exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
