@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import {
+  CreateAliasCommand,
   CreateKeyCommand,
   DecryptCommand,
   DisableKeyCommand,
   EnableKeyCommand,
+  EncryptCommand,
   type KMSClient,
 } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
@@ -14,7 +16,9 @@ import { personalDataContract } from '../../test/contracts/personal-data.contrac
 import { freshName } from '../../test/engines.js';
 import { createMemorySubjectKeys } from '../../test/memory-subject-keys.js';
 import { the } from '../../test/the.js';
-import type { KeyWrap } from './key-wrap.js';
+import { recordParts } from '../modules/aws/records.js';
+import { createLifecycle } from '../modules/lifecycle.js';
+import { isUnderKms, type KeyWrap } from './key-wrap.js';
 import { createKmsKeyWrap, KMS_ACTIONS, SHOP_KEY, SHOP_KEY_TTL_MS } from './kms-key-wrap.js';
 import { createLocalKeyWrap } from './master-key.js';
 import type { SubjectKeys } from './subject-keys.js';
@@ -52,6 +56,29 @@ describeOnAws('Data keys under KMS', (aws) => {
     );
   });
 
+  it('is what the profile aws has if a KMS key is configured, and its name may be an alias', async () => {
+    const client = aws.kms();
+    const AliasName = `alias/${freshName('data_keys')}`;
+    await client.send(new CreateAliasCommand({ AliasName, TargetKeyId: keyId }));
+    const lifecycle = createLifecycle();
+    const keys = createMemorySubjectKeys();
+    const partsWith = (kmsKey?: string) => ({
+      config: { kmsKey },
+      awsOptions: { ...aws.options(), address: '' },
+      masterKey: randomBytes(32),
+      claimed: { log: 'log_1' },
+      subjectKeys: keys,
+      lifecycle,
+    });
+    const openWrap = (kmsKey?: string) => recordParts.keyWrap(partsWith(kmsKey) as never).make();
+    const wrapped = await (await openWrap(AliasName)).wrap(Buffer.alloc(32), 'customer_1');
+    expect(isUnderKms(wrapped)).to.equal(true);
+    expect(isUnderKms(await (await openWrap()).wrap(Buffer.alloc(32), 'customer_1'))).to.equal(false);
+    const own = wrapOf(keys, { client, shop: 'log_1' });
+    expect(Buffer.from(await own.unwrap(wrapped, 'customer_1'))).to.deep.equal(Buffer.alloc(32));
+    await lifecycle.close();
+  });
+
   it('asks KMS once for many subjects, however many requests come at once, and again after ten minutes', async () => {
     let elapsed = 0;
     const client = aws.kms();
@@ -85,6 +112,24 @@ describeOnAws('Data keys under KMS', (aws) => {
     expect(refused).to.have.property('name', 'InvalidCiphertextException');
   });
 
+  it('moves to another KMS key with one record, and every data key stays readable', async () => {
+    const client = aws.kms();
+    const before = createMemorySubjectKeys();
+    const dataKey = randomBytes(32);
+    const wrapped = await wrapOf(before).wrap(dataKey, 'customer_1');
+    const stored = the(await before.get(SHOP_KEY));
+    if (!('wrapped' in stored)) throw new Error('the key of the shop is not there');
+
+    const newKeyId = await newKey(client);
+    const EncryptionContext = { shop: 'shop-1', subject: SHOP_KEY };
+    const old = { KeyId: keyId, CiphertextBlob: stored.wrapped, EncryptionContext };
+    const { Plaintext } = await client.send(new DecryptCommand(old));
+    const { CiphertextBlob } = await client.send(new EncryptCommand({ KeyId: newKeyId, Plaintext, EncryptionContext }));
+    const after = createMemorySubjectKeys();
+    await after.createIfAbsent(SHOP_KEY, the(CiphertextBlob));
+    expect(Buffer.from(await wrapOf(after, { keyId: newKeyId }).unwrap(wrapped, 'customer_1'))).to.deep.equal(dataKey);
+  });
+
   it('reads data keys that the local master key has wrapped', async () => {
     const dataKey = randomBytes(32);
     const wrapped = await local.wrap(dataKey, 'customer_1');
@@ -98,6 +143,16 @@ describeOnAws('Data keys under KMS', (aws) => {
     const wrapped = await wrapOf(createMemorySubjectKeys()).wrap(randomBytes(32), 'customer_1');
     const refused = await local.unwrap(wrapped, 'customer_1').catch((error: Error) => error);
     expect(refused).to.have.property('message').that.includes('set COMMERCE_KMS_KEY');
+  });
+
+  it('makes no new key of the shop to unwrap what an old one has wrapped, so that a restored one is not in its way', async () => {
+    const wrapped = await wrapOf(createMemorySubjectKeys()).wrap(randomBytes(32), 'customer_1');
+    const keys = createMemorySubjectKeys();
+    const refused = await wrapOf(keys)
+      .unwrap(wrapped, 'customer_1')
+      .catch((error: Error) => error);
+    expect(refused).to.have.property('message').that.includes('Restore the key store');
+    expect(await keys.get(SHOP_KEY)).to.equal(undefined);
   });
 
   it('waits out throttling and lost connections', async () => {

@@ -5,11 +5,14 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
 import { engineAddresses } from '../engines/addresses.js';
 import type { EventStoreName } from '../event-store/event-stores.js';
+import type { TracesConfig } from '../shop-config.js';
+import type { Tracing } from '../tracing/port.js';
+import { tracedProjector, tracedStore } from '../tracing/traced.js';
 import { apiParts } from './api.js';
 import { archiveParts } from './archive.js';
 import { claimParts } from './claims.js';
 import { containerOf } from './container.js';
-import { createLifecycle } from './lifecycle.js';
+import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { constant, type EventStoreParts, lazy, type Parts, type ProfileParts, type Recipes } from './parts.js';
 import { paymentParts } from './payments.js';
 import { postgresParts } from './postgres-server.js';
@@ -36,8 +39,10 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   // If one part cannot be opened, the shop closes while other parts still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
+  const tracing = config.traces && (await openTracing(config.traces, lifecycle));
   const recipes: Recipes<Parts, never> = {
     config: constant(config),
+    tracing: constant(tracing),
     lifecycle: constant(lifecycle),
     addresses: () => lazy(engineAddresses),
     untilReachable: constant((engine) => untilReachable(engine, tell, ended)),
@@ -51,6 +56,13 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);
+  if (tracing) {
+    container.onActivation('eventStore', (_, store: Parts['eventStore']) => tracedStore(store, tracing));
+    container.onActivation('readModels', (_, models: Parts['readModels']) => ({
+      ...models,
+      projectors: models.projectors.map((projector) => tracedProjector(projector, tracing)),
+    }));
+  }
   if (onAppend) {
     container.onActivation('eventStore', (_, store: Parts['eventStore']) => telling(store, onAppend));
   }
@@ -62,6 +74,14 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
       return lifecycle.close();
     },
   };
+}
+
+/** Loaded only where traces are made. */
+async function openTracing(traces: TracesConfig, lifecycle: Lifecycle): Promise<Tracing> {
+  const { createTracing } = await import('../tracing/opentelemetry.js');
+  const tracing = createTracing(traces);
+  lifecycle.onClose(tracing.close);
+  return tracing;
 }
 
 function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend']>): EventStore {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
+import { OperatorError } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { agenda } from '../../projections/models/agenda.js';
 import { catalogue } from '../../projections/models/catalogue.js';
@@ -12,6 +13,7 @@ import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import { type BuildList, createBuildList } from '../../projections/runtime/build-list.js';
+import { canFeed } from '../../projections/runtime/builds.js';
 import { type Difference, type DifferenceOptions, differences } from '../../projections/runtime/difference.js';
 import { followBuilds } from '../../projections/runtime/follow-builds.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
@@ -25,7 +27,8 @@ import { createServed, type Served } from '../../projections/served.js';
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
 
 export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
-export type Sinks = Record<StoreKind, Sink>;
+/** A program that lacks a kind of store has no read models in it. */
+export type Sinks = Partial<Record<StoreKind, Sink>>;
 
 const MODELS = {
   orders: { projection: orders, in: 'relational' },
@@ -53,6 +56,11 @@ export interface ReadModels {
   served: { [K in ReadModelName]: Served<Definition<K>> };
   /** True once every read model shows these commits; false if `waitMs` ends first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
+  /**
+   * Throws `OperatorError` if a build serves whose documents this program does not continue: nobody would keep it up to date, and
+   * queries might not understand it.
+   */
+  requireContinued(): Promise<void>;
   /** The documents of a projection that differ from the log. Undefined if there is no projection of this name. */
   differences(name: string, options: DifferenceOptions): AsyncIterable<Difference> | undefined;
   /** Names of the projections that do not yet show the log up to `end` and these newer commits. */
@@ -101,8 +109,13 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
   return {
     projectors: stores.map(({ projector }) => projector),
     stores,
-    served: Object.fromEntries(models.map(({ model, served }) => [model, served])) as unknown as ReadModels['served'],
+    served: Object.fromEntries(
+      Object.keys(MODELS).map((name) => [name, models.find(({ model }) => model === name)?.served ?? absent(name)]),
+    ) as unknown as ReadModels['served'],
     show: async (seen, waitMs) => (await Promise.all(models.map((model) => shows(model, seen, waitMs)))).every(Boolean),
+    async requireContinued() {
+      for (const { definition, served } of models) requireContinued(definition, await served.current());
+    },
     differences(name, options) {
       for (const { documents, models } of stores) {
         const model = models.find(({ definition }) => definition.name === name);
@@ -117,6 +130,22 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
     },
     behind: async (end, newest) => (await Promise.all(stores.map((store) => behindIn(store, end, newest)))).flat(),
   };
+}
+
+function requireContinued(definition: Projection<never, never>, serving: Projection<never, never>): void {
+  if (canFeed(definition, serving)) return;
+  const { name, version } = definition;
+  throw new OperatorError(
+    `The read model ${name} is served from version ${serving.version}, and this program has version ${version}, which does not say that it continues that one. ` +
+      `Rebuild it first, with this program and while the other one still runs (commerce rebuild ${name}), or complete its definition (docs/rebuild.md).`,
+  );
+}
+
+function absent(model: string): Served<never> {
+  const refuse = () => {
+    throw new Error(`The read model ${model} is in a store that this program does not open.`);
+  };
+  return { current: async () => refuse(), gateOf: refuse, advanced() {} };
 }
 
 async function openStore(

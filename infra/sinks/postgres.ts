@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg, { type Pool, type PoolClient, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { valueAt } from '../../domain/kernel/collections.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { BuildsState } from '../../projections/runtime/builds.js';
@@ -22,7 +24,7 @@ import {
   type SweepState,
   type WriteOutcome,
 } from '../../projections/runtime/sink.js';
-import { createTableOnce, ENGINE, inTransaction, isTransient, onlyRow, RELAXED, settingUp } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient, onlyRow, RELAXED, settingUp, withConnection } from '../postgres.js';
 import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
 import { type PlacingDeps, placeAll, placesOf } from './placing.js';
@@ -30,6 +32,9 @@ import { orUnavailable } from './unavailable.js';
 
 /** A statement without an answer is abandoned after this time, and its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** Bulk writes of some thousands of documents may take longer. */
+const BULK_TIMEOUT_MS = 30_000;
 
 /** Data that the type or an index cannot hold: classes `data exception` and `program limit exceeded`. */
 const REFUSAL_SQLSTATE = /^(22|54)...$/;
@@ -275,26 +280,31 @@ function createStore(pool: Pool): DocumentStore {
 function createBulkLoad(pool: Pool): BulkLoad {
   const away = <T>(work: () => Promise<T>) => orUnavailable(ENGINE, isTransient, work);
 
-  async function copy(table: string, documents: readonly NewDocument[]): Promise<void> {
-    await inTransaction(pool, async (client) => {
-      await client.query('set local synchronous_commit = off');
-      const into = client.query(copyFrom(`copy ${table} (key, document, positions, revision) from stdin`));
-      await pipeline(Readable.from(copyRows(documents)), into);
-    });
+  function copy(table: string, documents: readonly NewDocument[]): Promise<void> {
+    return withConnection(pool, (client) => inTime(copyBy(client, table, documents)));
+  }
+
+  async function copyBy(client: PoolClient, table: string, documents: readonly NewDocument[]): Promise<void> {
+    await client.query('begin; set local synchronous_commit = off');
+    const into = client.query(copyFrom(`copy ${table} (key, document, positions, revision) from stdin`));
+    await pipeline(Readable.from(copyRows(documents)), into);
+    await client.query('commit');
   }
 
   /** Those that are there are the same. */
   async function insertMissing(table: string, documents: readonly NewDocument[]): Promise<void> {
-    await pool.query(
-      `insert into ${table} (key, document, positions, revision)
+    const config: QueryConfig & { query_timeout: number } = {
+      text: `insert into ${table} (key, document, positions, revision)
        select key, document, positions, 1 from unnest($1::text[], $2::jsonb[], $3::jsonb[]) as new (key, document, positions)
        on conflict do nothing`,
-      [
+      values: [
         documents.map(({ key }) => key),
         documents.map(({ document }) => document && JSON.stringify(document)),
         documents.map(({ positions }) => JSON.stringify(positions)),
       ],
-    );
+      query_timeout: BULK_TIMEOUT_MS,
+    };
+    await pool.query(config);
   }
 
   async function insert(table: string, documents: readonly NewDocument[]): Promise<void> {
@@ -328,6 +338,20 @@ function createBulkLoad(pool: Pool): BulkLoad {
       });
     },
   };
+}
+
+/** The driver has no time limit for COPY. The caller closes the connection of work that is late. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const late = delay(BULK_TIMEOUT_MS, undefined, { signal: done.signal }).then(() => {
+    throw new Unavailable(ENGINE, `it did not take documents within ${BULK_TIMEOUT_MS / 1000} s`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
 }
 
 /** The text format of COPY: tabs between columns, `\N` for null, and a backslash before what would end a value. */

@@ -36,7 +36,7 @@ export const STREAM = 'commits';
 const MARK_ID = 'log';
 
 /** Holds one item. */
-const MARK_TABLE = {
+export const MARK_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
   KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
   BillingMode: 'PAY_PER_REQUEST',

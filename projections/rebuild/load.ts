@@ -21,7 +21,7 @@ const COMMITS_AT_ONCE = 50;
 const DOCUMENTS_AT_ONCE = 2_000;
 
 /** Streams of a sample: at least half of them, if the log has so many commits. */
-const SAMPLE = 400;
+const SAMPLE = 200;
 
 /** The definition cannot process a commit. */
 export class Indigestible extends Error {

@@ -18,7 +18,7 @@ import { the } from '../../test/the.js';
 import { type BuildList, createBuildList, tableOf } from '../runtime/build-list.js';
 import { followBuilds } from '../runtime/follow-builds.js';
 import type { Projection } from '../runtime/projection.js';
-import type { Projector } from '../runtime/projector.js';
+import { createProjector, type Projector } from '../runtime/projector.js';
 import type { DocumentStore } from '../runtime/sink.js';
 import { createServed } from '../served.js';
 import { RebuildFailed } from './rebuild.js';
@@ -96,6 +96,24 @@ describe('A rebuild', () => {
     await raised.rebuilds.rollback('texts');
     await raised.attend();
     expect((await raised.report()).version, 'a rollback is not undone').to.equal('1.1');
+  });
+
+  it('of a projection that does not continue the old build leaves that build alone, and cannot be rolled back to it', async () => {
+    const world = await createWorld();
+    await world.write('note#a', 'x');
+    await world.feed();
+    const before = await world.shown();
+    const raised = await world.restart({ version: 2, isNew: true });
+    await raised.write('note#a', 'x');
+    await raised.feed();
+    expect(await raised.shown()).to.deep.equal(before);
+    await raised.attend();
+    expect((await raised.report()).version).to.equal('2.2');
+    expect(await raised.shown()).to.deep.equal(world.expected());
+    const error = await raised.rebuilds.rollback('texts').catch((caught: unknown) => caught);
+    expect(isProblem(error, 'conflict') && error.message).to.equal(
+      'The build 1.1 of texts is not up to date, because version 2 does not continue it.',
+    );
   });
 
   it('leaves what a program without builds has made, until the new version is built', async () => {
@@ -186,6 +204,20 @@ describe('A rebuild', () => {
     };
     const error = await raised.rebuild().catch((caught: unknown) => caught);
     expect((error as Error).message).to.equal('it cannot process commit 2 of note#a: poison');
+  });
+
+  it('keeps its positions beside a projector that has worked since before it began', async () => {
+    const world = await createWorld();
+    await world.write('note#a', 'x');
+    await world.feed();
+    await world.write('note#a', 'y');
+    const late = await world.lateFeed();
+    await world.rebuild();
+    await late();
+    expect(the((await world.documents.load([], ['note#a'])).positions.get('note#a'))).to.deep.equal({
+      of: ['sizes_v1', 'texts_v1', 'texts_v1_b2'],
+      commitNo: 2,
+    });
   });
 
   it('stops if a document differs from the log', async () => {
@@ -287,15 +319,18 @@ class Killed extends Error {}
 
 interface Definition {
   version?: number;
+  /** True if it does not say that it continues documents of earlier versions. */
+  isNew?: boolean;
   /** A text that the definition cannot process. */
   poison?: string;
 }
 
 /** By text: the versions of all notes with it, in any order of streams. */
-function textsOf({ version = 1, poison }: Definition): Projection<never, never> {
+function textsOf({ version = 1, isNew = false, poison }: Definition): Projection<never, never> {
   return {
     name: 'texts',
     version,
+    ...(!isNew && { continues: { [version]: 1 } }),
     categories: ['note'],
     fields: {},
     on: {
@@ -444,6 +479,12 @@ async function openWorld(
     async feed() {
       const tails = new Map([...memory.streams].map(([stream, commits]) => [stream, commits.length]));
       await projector.catchUp(tails);
+    },
+    /** What the feed brings to a process that looked at the builds now, and works when the function is called. */
+    async lateFeed() {
+      const deps = { engine: 'Memory', documents: clean, store: log, clock: () => clock.now, log: silent };
+      const before = createProjector({ ...deps, ...(await live.fed()) });
+      return () => before.catchUp(new Map([...memory.streams].map(([stream, commits]) => [stream, commits.length])));
     },
     rebuild: (options: RebuildOptions = {}, onProgress?: Parameters<typeof rebuilds.run>[1]['onProgress']) =>
       rebuilds.run('texts', { signal: new AbortController().signal, ...options, ...(onProgress && { onProgress }) }),

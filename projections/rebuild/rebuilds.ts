@@ -4,6 +4,7 @@ import { defined } from '../../domain/kernel/json.js';
 import { tableOf } from '../runtime/build-list.js';
 import {
   begun,
+  canFeed,
   type Failure,
   type NextBuild,
   type Phase,
@@ -215,12 +216,16 @@ export function createRebuilds({ stores, runner, hasEnded, ...deps }: RebuildsDe
     },
 
     async rollback(name) {
-      const { store } = storeOf(name);
+      const { store, definition } = storeOf(name);
       const { serving } = await store.builds.change(name, (builds) => {
         if (builds.next) throw inProgress(name, builds.next);
         const back = rolledBack(builds);
-        if (back) return back;
-        throw new Problem('conflict', `${name} has no earlier build to roll back to; rebuild it first.`);
+        if (!back) throw new Problem('conflict', `${name} has no earlier build to roll back to; rebuild it first.`);
+        if (canFeed(definition, back.serving)) return back;
+        throw new Problem(
+          'conflict',
+          `The build ${versionText(back.serving)} of ${name} is not up to date, because version ${definition.version} does not continue it.`,
+        );
       });
       log.info({ projection: name, version: versionText(serving) }, 'a projection was rolled back');
       return { build: serving.build, version: versionText(serving), phase: 'serving' };

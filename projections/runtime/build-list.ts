@@ -13,7 +13,7 @@ import {
   projectionOf,
   servingFor,
 } from './builds.js';
-import { type Projection, physicalName } from './projection.js';
+import { type Projection, partsOfName, physicalName } from './projection.js';
 import type { DocumentStore } from './sink.js';
 
 /** Time after which a process looks at the list again. */
@@ -42,8 +42,8 @@ export interface Fed {
   projections: readonly Projection<never, never>[];
   /** By physical name: the time of the log from which on the projectors have to bring everything. */
   builtTo: ReadonlyMap<string, number>;
-  /** Physical names of all builds in the store. */
-  exists: ReadonlySet<string>;
+  /** True for the physical name of a build that is dropped. A build that was begun after this look is not. */
+  isGone(table: string): boolean;
 }
 
 export interface BuildListDeps {
@@ -106,7 +106,9 @@ export function createBuildList({
 
     async fed() {
       const state = await recent();
-      const text = JSON.stringify(projections.map(({ name, version }) => tables(buildsIn(state, name), name, version)));
+      const text = JSON.stringify(
+        projections.map((projection) => tables(buildsIn(state, projection.name), projection)),
+      );
       if (fed?.text !== text) fed = { text, value: fedIn(state) };
       return fed.value;
     },
@@ -122,15 +124,20 @@ export function createBuildList({
 
   function fedIn(state: BuildsState): Fed {
     const builds = projections.flatMap((projection) =>
-      fedBy(buildsIn(state, projection.name), projection.version).map(
+      fedBy(buildsIn(state, projection.name), projection).map(
         (build) => [projectionOf(projection, build), build.builtTo] as const,
       ),
     );
-    const all = Object.entries(state).flatMap(([name, mine]) => existing(mine).map((build) => tableOf(name, build)));
+    const exists = new Set(
+      Object.entries(state).flatMap(([name, mine]) => existing(mine).map((build) => tableOf(name, build))),
+    );
     return {
       projections: builds.map(([projection]) => projection),
       builtTo: new Map(builds.map(([projection, builtTo]) => [physicalName(projection), builtTo])),
-      exists: new Set(all),
+      isGone(table) {
+        const { name, build } = partsOfName(table) ?? { name: '', build: 0 };
+        return !exists.has(table) && build <= (ownEntry(state, name)?.last ?? build);
+      },
     };
   }
 }
@@ -144,9 +151,10 @@ export function tableOf(name: string, { version, build }: Pick<Build, 'version' 
   return physicalName({ name, version, build });
 }
 
-function tables(builds: ProjectionBuilds, name: string, version: number): unknown {
+function tables(builds: ProjectionBuilds, definition: Projection<never, never>): unknown {
+  const { name } = definition;
   return [
-    fedBy(builds, version).map((build) => [tableOf(name, build), build.builtTo]),
+    fedBy(builds, definition).map((build) => [tableOf(name, build), build.builtTo]),
     existing(builds).map((build) => tableOf(name, build)),
   ];
 }

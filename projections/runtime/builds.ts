@@ -14,8 +14,8 @@ export interface Build {
 
 /**
  * `waiting`: nobody has begun it. `reading`: the log is read in parallel segments, and its events are sorted by document.
- * `loading`: the documents are folded and written in bulk. `joining`: its positions are written, and what has happened since is
- * applied. `following`: the projectors feed it. `checking`: documents are compared with the log.
+ * `loading`: the documents are folded and written in bulk, with its positions. `joining`: what has happened since is applied.
+ * `following`: the projectors feed it. `checking`: documents are compared with the log.
  */
 export const PHASES = ['waiting', 'reading', 'loading', 'joining', 'following', 'checking'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -103,11 +103,20 @@ export function servingFor({ serving, previous }: ProjectionBuilds, version: num
   return serving.version > version && previous && previous.version <= version ? previous : serving;
 }
 
-/** The builds that a program with this version of the definition feeds: those that it can process. */
-export function fedBy({ serving, previous, next }: ProjectionBuilds, version: number): Build[] {
+/** The builds that a program with this definition feeds. */
+export function fedBy({ serving, previous, next }: ProjectionBuilds, definition: Projection<never, never>): Build[] {
   const isFed = next && (next.phase === 'following' || next.phase === 'checking');
   const builds = [serving, ...(previous ? [previous] : []), ...(isFed ? [next] : [])];
-  return builds.filter((build) => build.version <= version);
+  return builds.filter((build) => canFeed(definition, build));
+}
+
+/** True if the definition says that it can bring documents of this version up to date. */
+export function canFeed(
+  { version, continues, earlier = [] }: Projection<never, never>,
+  build: Pick<Build, 'version'>,
+): boolean {
+  if (earlier.some((other) => other.version === build.version)) return true;
+  return build.version <= version && build.version >= (continues?.[version] ?? version);
 }
 
 /** All builds that positions may speak of. */

@@ -5,7 +5,7 @@ import type { BuildList, Fed } from './build-list.js';
 import { physicalName } from './projection.js';
 import { createProjector, type Projector, type ProjectorDeps } from './projector.js';
 
-export interface FollowDeps extends Omit<ProjectorDeps, 'projections' | 'builtTo' | 'exists'> {
+export interface FollowDeps extends Omit<ProjectorDeps, 'projections' | 'builtTo' | 'isGone'> {
   builds: Pick<BuildList, 'fed'>;
   /** Known when the process starts. */
   fed: Fed;

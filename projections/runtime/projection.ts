@@ -32,9 +32,11 @@ export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {
    */
   build?: number;
   /**
-   * The definitions of earlier versions, if the functions of this one cannot continue their documents. They feed the builds that
-   * were made with them until those are dropped.
+   * By version of this definition: the earliest version whose documents its functions and queries accept, so that they feed and
+   * serve those builds until a new one is ready. The version is named so that an entry does not hold for the next one by mistake.
    */
+  continues?: Readonly<Record<number, number>>;
+  /** The definitions of versions whose documents it cannot continue. They feed the builds that were made with them. */
   earlier?: readonly Projection<never, never>[];
   /** Categories of the streams that the projection follows. A position is kept for each of these streams. */
   categories: readonly string[];

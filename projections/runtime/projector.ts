@@ -1,7 +1,7 @@
 // Keeps the projections of one store up to date, all of them in one batch. Arriving commits are only a hint; the positions in the
 // store and the log decide. Nothing is remembered between batches: a store that comes back with less data is read as it is.
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
-import { chunksOf, pairs, valueAt } from '../../domain/kernel/collections.js';
+import { chunksOf, pairs, unlessEmpty, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -74,8 +74,8 @@ export interface ProjectorDeps {
   /** What operators have decided. Default: nothing. */
   interventions?: Interventions;
   metrics?: ProjectionMetrics;
-  /** Physical names of the projections in the store. Positions forget all others. Without it they forget nothing. */
-  exists?: ReadonlySet<string>;
+  /** True for the physical names that positions forget. Default: none. */
+  isGone?(table: string): boolean;
   /** By physical name: a rebuild has applied everything up to this time, so that the sweep need not begin earlier. */
   builtTo?: ReadonlyMap<string, Hlc>;
   /** Called with the new positions after positions have moved. */
@@ -177,7 +177,7 @@ interface Follower extends Followed {
 }
 
 export function createProjector(deps: ProjectorDeps): Projector {
-  const { engine, projections, documents, store, clock, log, metrics, exists, builtTo, onAdvance } = deps;
+  const { engine, projections, documents, store, clock, log, metrics, isGone = () => false, builtTo, onAdvance } = deps;
   const { interventions = NO_INTERVENTIONS } = deps;
   const followed = projections.map(
     (projection): Follower => ({
@@ -420,8 +420,8 @@ export function createProjector(deps: ProjectorDeps): Projector {
         });
       } else next.set(name, { commitNo: Math.max(place.commitNo, last) });
     }
-    const gone = exists && stored?.of.filter((name) => !exists.has(name));
-    const own: StreamPosition = { ...positionOf(next), ...(gone && gone.length > 0 && { gone }) };
+    const gone = unlessEmpty(stored?.of.filter(isGone) ?? []);
+    const own: StreamPosition = { ...positionOf(next), ...defined({ gone }) };
     const position = merged(stored, own);
     const isNothing = !stored && position.commitNo === 0 && !position.held;
     return isNothing || isSamePosition(stored, position) ? undefined : { ...position, ...defined({ gone: own.gone }) };

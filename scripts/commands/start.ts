@@ -40,6 +40,7 @@ async function start(options: StartOptions): Promise<void> {
   if (stop.aborted) return endBeforeReady();
   try {
     if (opened instanceof Error) throw opened;
+    await (await shop.get('readModels')).requireContinued();
     await serve(shop, options, stop);
   } catch (error) {
     if (!stop.aborted) throw error; // asked to stop before everything was ready

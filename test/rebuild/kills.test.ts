@@ -1,24 +1,31 @@
 // Rebuilds on each store whose processes are killed, while others write, feed the read models, and read them. Every answer is compared
-// with the fold of the log at its position. `npm run test:rebuild` kills fifty processes on Postgres, and five on each other store.
-import { execFile } from 'node:child_process';
+// with the fold of the log at its position. `npm run test:rebuild` kills fifty processes on Postgres, and five on each other store,
+// and freezes each store.
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { nextAt } from '../../domain/kernel/clock.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { openPostgres } from '../../infra/engines/embedded-postgres.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
+import { randomOf } from '../../scripts/random.js';
 import { noteCommit } from '../contracts/notes.js';
-import { describeWith, freshName } from '../engines.js';
+import { describeWith, freshName, type TestEngines } from '../engines.js';
 import { endPrograms, freshFolder } from '../running-shop.js';
-import { openRebuildWorld, type RebuildWorld, type StorePlace, type TextDocument } from './world.js';
+import type { StorePlace } from '../sinks.js';
+import { openRebuildWorld, type RebuildWorld, type TextDocument } from './world.js';
 
 const IS_LONG = process.env.MANY_KILLS === '1';
-/** Redis is frozen for longer than commands to it may take. */
+/** A store is frozen for longer than it may take to answer, with the repeats of its driver. */
 const STORES = [
-  { engine: 'postgres', kills: IS_LONG ? 50 : 1 },
-  { engine: 'mongodb', kills: IS_LONG ? 5 : 1 },
-  { engine: 'opensearch', kills: IS_LONG ? 5 : 1 },
+  { engine: 'postgres', kills: IS_LONG ? 50 : 1, frozenMs: 33_000 },
+  { engine: 'mongodb', kills: IS_LONG ? 5 : 1, frozenMs: 13_000 },
+  { engine: 'opensearch', kills: IS_LONG ? 5 : 1, frozenMs: 25_000 },
   { engine: 'redis', kills: IS_LONG ? 5 : 1, frozenMs: 6_000 },
 ] as const;
 
@@ -32,7 +39,7 @@ const FIRST_COMMITS = IS_LONG ? 400 : 250;
 const FEWEST_CALLS = 30;
 const WHEN = ['before', 'midway', 'after'] as const;
 
-for (const { engine, kills, ...rest } of STORES) {
+for (const { engine, kills, frozenMs } of STORES) {
   describeWith(['postgres', engine], `Rebuilds on ${engine}`, function (engines) {
     this.timeout(TIMEOUT_MS + kills * TIMEOUT_PER_KILL_MS);
     let url: string;
@@ -51,17 +58,24 @@ for (const { engine, kills, ...rest } of STORES) {
     after(endPrograms);
 
     async function openWorldAt(address: string): Promise<void> {
-      place = { engine, address: engine === 'postgres' ? url : address, name: freshName('rebuilds') };
+      place = { engine, address, name: freshName('rebuilds') };
       world = await openRebuildWorld(url, place, folder);
       log = logOf(world, randomOf(seed));
       await log.write(FIRST_COMMITS);
     }
 
     it(`that are killed ${kills} times resume and end equal to the log, and every answer meanwhile is right`, async () => {
-      await openWorldAt(engines[engine]());
+      await openWorldAt(engine === 'postgres' ? url : engines[engine]());
+      let worker = startWorker();
+      const work = async (at: number, when: string) => {
+        const mine = worker;
+        // The next one loads its program while this one works.
+        worker = startWorker();
+        return mine.work(at, when);
+      };
       const random = randomOf(seed + 1);
       await besideOthers(world, log, async (signal) => {
-        const calls = IS_LONG ? Number((await work(0, 'after')).stdout) : FEWEST_CALLS;
+        const calls = IS_LONG ? (await work(0, 'after')).calls : FEWEST_CALLS;
         expect(calls).to.be.at.least(FEWEST_CALLS);
         for (let done = 0; done < kills; ) {
           signal.throwIfAborted();
@@ -75,31 +89,36 @@ for (const { engine, kills, ...rest } of STORES) {
         const { version } = (await world.builds.of('texts')).serving;
         await world.rebuilds.rollback('texts');
         expect((await world.builds.of('texts')).serving.version).to.equal(version);
-      });
+      }).finally(() => worker.end());
       await expectEqual();
     });
 
-    const frozenMs = 'frozenMs' in rest && rest.frozenMs;
-    if (engine !== 'postgres' && frozenMs)
+    if (IS_LONG || engine === 'redis')
       it('wait while the engine is frozen, and go on', async () => {
-        const { address, pid } = await engines.freshEngine(engine);
+        const { address, signal: toEngine, stop } = await ownEngine(engines, engine);
         await openWorldAt(address);
         const waits: string[] = [];
         let thawed: Promise<unknown> | undefined;
+        const freeze = async () => {
+          await toEngine('SIGSTOP');
+          await delay(frozenMs);
+          await toEngine('SIGCONT');
+        };
         await world.rebuilds.run('texts', {
           signal: new AbortController().signal,
           verify: 'full',
           onProgress({ phase, waitsFor }) {
             if (waitsFor !== undefined) waits.push(waitsFor);
-            if (phase !== 'loading' || thawed) return;
-            process.kill(pid, 'SIGSTOP');
-            thawed = delay(frozenMs).then(() => process.kill(pid, 'SIGCONT'));
+            // At that moment the first documents are written.
+            if (phase === 'loading') thawed ??= freeze();
           },
         });
         await thawed;
         expect(waits, `${engine} was waited for`).not.to.deep.equal([]);
         await feed(world);
         await expectEqual();
+        await world.close();
+        await stop();
       });
 
     async function expectEqual(): Promise<void> {
@@ -115,16 +134,55 @@ for (const { engine, kills, ...rest } of STORES) {
       expect(statuses.map(({ lag }) => lag.commits)).to.deep.equal(statuses.map(() => 0));
     }
 
-    function work(killAt: number, when: string) {
-      const worker = join(import.meta.dirname, 'worker.ts');
-      const args = ['--import', 'tsx', worker, url, JSON.stringify(place), folder, String(killAt), when];
-      return new Promise<{ stdout: string; stderr: string; signal: string | null }>((resolve) => {
-        const child = execFile(process.execPath, args, (_, stdout, stderr) =>
-          resolve({ stdout, stderr, signal: child.signalCode }),
-        );
+    /** A process that is ready to rebuild. */
+    function startWorker() {
+      const child = fork(join(import.meta.dirname, 'worker.ts'), [url, JSON.stringify(place), folder], {
+        execArgv: ['--import', 'tsx'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
+      let stderr = '';
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text;
+      });
+      let calls = 0;
+      child.on('message', (counted: number) => {
+        calls = counted;
+      });
+      const ended = once(child, 'close');
+      return {
+        async work(killAt: number, when: string) {
+          child.send({ killAt, when });
+          await ended;
+          return { calls, stderr, signal: child.signalCode };
+        },
+        async end() {
+          child.kill('SIGKILL');
+          await ended;
+        },
+      };
     }
   });
+}
+
+/** An engine of one test alone, and how to send a signal to its processes. */
+async function ownEngine(engines: TestEngines, engine: StorePlace['engine']) {
+  if (engine !== 'postgres') {
+    const { address, pid } = await engines.freshEngine(engine);
+    return { address, signal: async (name: NodeJS.Signals) => void process.kill(pid, name), stop: async () => {} };
+  }
+  const dataDir = join(await freshFolder(), 'postgres');
+  const { url, stop } = await openPostgres({ dataDir });
+  const main = Number.parseInt(await readFile(join(dataDir, 'cluster/postmaster.pid'), 'utf8'), 10);
+  return {
+    address: url,
+    /** Each connection has a process of its own. */
+    async signal(name: NodeJS.Signals) {
+      const { stdout } = await promisify(execFile)('ps', ['-axo', 'pid=,ppid=']);
+      const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+      for (const [pid, parent] of processes) if (pid && (pid === main || parent === main)) process.kill(pid, name);
+    },
+    stop,
+  };
 }
 
 /** While the work is done, others write, feed the projectors and read. */
@@ -229,7 +287,11 @@ async function reading(world: RebuildWorld, log: Log, signal: AbortSignal): Prom
   while (!signal.aborted) {
     const seen = new Map([...log.seen()].slice(0, 10));
     const build = await world.served.current();
-    expect(await world.served.gateOf(build).wait(seen, 60_000), 'the token is shown').to.equal(true);
+    if (!(await world.served.gateOf(build).wait(seen, 60_000))) {
+      const { positions } = await world.documents.load([], [...seen.keys()]);
+      const found = { build, seen: [...seen], positions: [...positions], builds: await world.builds.read() };
+      expect.fail(`a token is not shown: ${JSON.stringify(found)}`);
+    }
     const table = tableOf('texts', build as never);
     const ids = TEXTS.map((key) => ({ table, key }));
     for (const { key, document, positions } of (await world.documents.load(ids, [])).documents) {
@@ -258,15 +320,4 @@ async function documentsIn({ documents }: RebuildWorld, table: string): Promise<
   ).documents;
   const sorted = found.sort((a, b) => (a.key < b.key ? -1 : 1));
   return Object.fromEntries(sorted.map(({ key, document }) => [key, (document as unknown as TextDocument).notes]));
-}
-
-/** Numbers from 0 to 1 that the seed decides (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

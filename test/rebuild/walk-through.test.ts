@@ -74,7 +74,16 @@ describeWith('postgres', 'The walk-through of rebuilds', function (engines) {
 
   it('rebuilds a projection whose version was raised, while the old build answers', async () => {
     await shop.stop();
-    const within = { shell: ['sh', '-c'], before: `cd ${await programWith('stock', 2)}` } as const;
+    const forgetful = { shell: ['sh', '-c'], before: `cd ${await programWith('stock', 'version: 2')}` } as const;
+    const refused = await commerce(['start', '--port', '0'], environment, forgetful);
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr).to.match(
+      /^commerce: The read model stock is served from version 1, .+ \(commerce rebuild stock\).+\n$/,
+    );
+    const within = {
+      shell: ['sh', '-c'],
+      before: `cd ${await programWith('stock', 'version: 2, continues: { 2: 1 }')}`,
+    } as const;
     const raised = await whenReady(await startProgram(['start', '--port', '0'], environment, within), environment);
     const ops = await raised.staff('ops');
     const versionOf = async () => {
@@ -120,8 +129,8 @@ function readUntil(support: Caller) {
   };
 }
 
-/** A copy of the built program in which the projection has this version. Returns its folder. */
-async function programWith(projection: string, version: number): Promise<string> {
+/** A copy of the built program in which the projection has this version instead of 1. Returns its folder. */
+async function programWith(projection: string, version: string): Promise<string> {
   const folder = await freshFolder();
   await cp(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
   // The console is served as it is.
@@ -133,7 +142,7 @@ async function programWith(projection: string, version: number): Promise<string>
     if (!name.endsWith('.js')) continue;
     const file = join(folder, 'dist', name);
     const code = await readFile(file, 'utf8');
-    const next = code.replace(new RegExp(`(name: "${projection}",\\s+version: )\\d+`), `$1${version}`);
+    const next = code.replace(new RegExp(`(name: "${projection}",\\s+)version: 1`), `$1${version}`);
     if (next === code) continue;
     await writeFile(file, next);
     changed++;

@@ -1,10 +1,12 @@
 // A process that rebuilds, and kills itself at a given call to the store or the spill: before it, in the middle of it, or after it.
-// Arguments: URL of the log, the store as JSON, folder of the spill, number of the call (0: never), when. It prints the number of its
-// calls.
+// Arguments: URL of the log, the store as JSON, folder of the spill. It begins when its parent sends the number of the call (0:
+// never) and when, and sends back the number of its calls.
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openRebuildWorld } from './world.js';
 
-const [url, place, folder, killAt, when] = process.argv.slice(2) as [string, string, string, string, string];
+const [url, place, folder] = process.argv.slice(2) as [string, string, string];
+const [{ killAt, when }] = (await once(process, 'message')) as [{ killAt: number; when: string }];
 let calls = 0;
 
 function around<T extends object>(target: T): T {
@@ -19,7 +21,7 @@ function around<T extends object>(target: T): T {
 }
 
 async function call(work: () => unknown): Promise<unknown> {
-  if (++calls !== Number(killAt)) return work();
+  if (++calls !== killAt) return work();
   if (when === 'before') await die();
   const working = Promise.resolve(work());
   if (when === 'midway') {
@@ -37,5 +39,6 @@ function die(): Promise<never> {
 
 const world = await openRebuildWorld(url, JSON.parse(place), folder, around);
 await world.rebuilds.run('texts', { signal: new AbortController().signal, segments: 3, verify: 'full' });
-console.log(calls);
+process.send?.(calls);
 await world.close();
+process.disconnect();
