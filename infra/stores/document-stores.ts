@@ -20,8 +20,11 @@ const KEYS_PER_ROUND = 1_000;
 /** A cheap read of our own data, whether or not it is there. */
 export type Probe = () => Promise<unknown>;
 
-export function mongoProbe(db: Db, timeoutMS: number): Probe {
-  return () => db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+export function mongoProbe(db: Db, timeoutMs: number): Probe {
+  return () => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    return db.collection<{ _id: string }>(MARK).findOne({ _id: MARK_ID }, { signal });
+  };
 }
 
 export function openSearchProbe(client: OpenSearchClient, namespace: string, requestTimeout: number): Probe {

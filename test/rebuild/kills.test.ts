@@ -1,12 +1,10 @@
 // Rebuilds on each store whose processes are killed, while others write, feed the read models, and read them. Every answer is compared
 // with the fold of the log at its position. `npm run test:rebuild` kills fifty processes on Postgres, and five on each other store,
 // and freezes each store.
-import { execFile, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { nextAt } from '../../domain/kernel/clock.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
@@ -15,6 +13,7 @@ import { openPostgres } from '../../infra/engines/embedded-postgres.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
 import { noteCommit } from '../contracts/notes.js';
 import { describeWith, freshName, type TestEngines } from '../engines.js';
+import { processesOfPostgres } from '../processes-of-postgres.js';
 import { endPrograms, freshFolder } from '../running-shop.js';
 import { openRebuildWorld, type RebuildWorld, type StorePlace, type TextDocument } from './world.js';
 
@@ -46,13 +45,18 @@ for (const { engine, kills, frozenMs } of STORES) {
     let world: RebuildWorld;
     let seed: number;
     let log: Log;
+    let stopEngine = async () => {};
 
     beforeEach(async () => {
       url = await engines.freshDatabase();
       folder = await freshFolder();
       seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
     });
-    afterEach(() => world?.close());
+    afterEach(async () => {
+      await world?.close();
+      await stopEngine();
+      stopEngine = async () => {};
+    });
     after(endPrograms);
 
     async function openWorldAt(address: string): Promise<void> {
@@ -94,6 +98,7 @@ for (const { engine, kills, frozenMs } of STORES) {
     if (IS_LONG || engine === 'redis')
       it('wait while the engine is frozen, and go on', async () => {
         const { address, signal: toEngine, stop } = await ownEngine(engines, engine);
+        stopEngine = stop;
         await openWorldAt(address);
         const waits: string[] = [];
         let thawed: Promise<unknown> | undefined;
@@ -115,8 +120,6 @@ for (const { engine, kills, frozenMs } of STORES) {
         expect(waits, `${engine} was waited for`).not.to.deep.equal([]);
         await feed(world);
         await expectEqual();
-        await world.close();
-        await stop();
       });
 
     async function expectEqual(): Promise<void> {
@@ -170,14 +173,10 @@ async function ownEngine(engines: TestEngines, engine: StorePlace['engine']) {
   }
   const dataDir = join(await freshFolder(), 'postgres');
   const { url, stop } = await openPostgres({ dataDir });
-  const main = Number.parseInt(await readFile(join(dataDir, 'cluster/postmaster.pid'), 'utf8'), 10);
   return {
     address: url,
-    /** Each connection has a process of its own. */
     async signal(name: NodeJS.Signals) {
-      const { stdout } = await promisify(execFile)('ps', ['-axo', 'pid=,ppid=']);
-      const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-      for (const [pid, parent] of processes) if (pid && (pid === main || parent === main)) process.kill(pid, name);
+      for (const pid of await processesOfPostgres(dataDir)) process.kill(pid, name);
     },
     stop,
   };

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from '@opensearch-project/opensearch';
 import { Redis } from 'ioredis';
-import { MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
+import { createMongoClient } from '../../infra/mongodb.js';
 import { createPool } from '../../infra/postgres.js';
 import { createFileSpill } from '../../infra/rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../../infra/rebuild/runner.js';
@@ -79,7 +79,7 @@ const SINKS = {
     return { sink: createPostgresSink(pool), close: () => pool.end() };
   },
   mongodb: async ({ address, name }: StorePlace) => {
-    const client = await MongoClient.connect(address);
+    const client = createMongoClient(address);
     return { sink: createMongoSink(client.db(name)), close: () => client.close() };
   },
   opensearch: async ({ address, name }: StorePlace) => {
