@@ -35,12 +35,26 @@ module.exports = {
       to: { path: '^(scripts|test)/' },
     },
     {
+      name: 'loaded-where-configured',
+      comment: 'Clients that most programs do not need are loaded by import(), so that start and bundles stay light.',
+      severity: 'error',
+      from: { pathNot: '^(test|infra/aws)/|\\.test\\.ts$' },
+      to: { path: '^infra/(tracing/opentelemetry|crypto/kms-key-wrap)\\.ts$', dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'product-not-tests',
       severity: 'error',
       from: { pathNot: '(\\.test\\.ts$|^test/)' },
       to: { path: '(\\.test\\.ts$|^test/)' },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'stacks-are-separate', severity: 'error', from: { pathNot: '^infra/aws/' }, to: { path: '^infra/aws/' } },
+    // The CDK is installed for those who use it.
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(aws-cdk-lib|cdk-nag|constructs)(/|$)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

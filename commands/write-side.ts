@@ -140,9 +140,9 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
       emailKeyOf,
     }),
     ...orderEndpoints({ runner, checkout, settlement, view: views.order, personal, addresses, moved }),
-    ...shipmentEndpoints({ runner, settlement, view: views.shipment }),
-    ...returnEndpoints({ runner, settlement, places, view: views.return }),
-    ...paymentEndpoints({ runner, payments, view: views.refund }),
+    ...shipmentEndpoints({ runner, settlement, personal, view: views.shipment }),
+    ...returnEndpoints({ runner, settlement, places, personal, view: views.return }),
+    ...paymentEndpoints({ runner, payments, personal, view: views.refund }),
     ...personalEndpoints({ forgetting: deps.forgetting }),
     ...paymentMethodEndpoints({ methods: savedMethods, view: views.paymentMethod }),
   ];

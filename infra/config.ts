@@ -7,7 +7,7 @@ import { parseWitness, type Witness } from './archive/witness.js';
 import { EVENT_STORES, type EventStoreName } from './event-store/event-stores.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
-import type { ShopConfig, StripeConfig } from './shop-config.js';
+import type { ShopConfig, StripeConfig, TracesConfig } from './shop-config.js';
 
 /** The event store of a profile if no other is named. */
 export const DEFAULT_EVENT_STORE = {
@@ -118,6 +118,10 @@ const environment = z.object({
     .default(50),
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
+  COMMERCE_KMS_KEY: z
+    .string()
+    .regex(/^(alias\/|arn:aws[\w-]*:kms:)?[\w/:-]{1,300}$/, 'must be the id, ARN or alias (alias/…) of a KMS key')
+    .optional(),
   COMMERCE_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
@@ -129,6 +133,9 @@ const environment = z.object({
   STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(url), {
     message: 'must be an address of this machine, because it replaces Stripe',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl('http:', 'https:'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a share from 0 to 1, such as 0.01').min(0).max(1).default(1),
+  OTEL_SERVICE_NAME: z.string().max(255).default('commerce'),
   AWS_REGION: z.string().default('eu-west-1'),
   // Read by infra/engines/addresses.ts; checked here with all other variables.
   DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
@@ -183,8 +190,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     postgresPort: settings.COMMERCE_PG_PORT,
     bucket: settings.COMMERCE_BUCKET,
     masterKey: settings.COMMERCE_MASTER_KEY,
+    kmsKey: kmsKeyOf(settings),
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
+    traces: tracesOf(settings),
     stripe: stripeOf(settings),
     openSearchSigning:
       settings.COMMERCE_OPENSEARCH_SIGNING === 'none' ? undefined : settings.COMMERCE_OPENSEARCH_SIGNING,
@@ -220,6 +229,17 @@ function quotasOf(settings: z.output<typeof environment>): Quotas {
     webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
     'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,
   });
+}
+
+function tracesOf(settings: z.output<typeof environment>): TracesConfig | undefined {
+  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined) return undefined;
+  return { endpoint, ratio: settings.OTEL_TRACES_SAMPLER_ARG, service: settings.OTEL_SERVICE_NAME };
+}
+
+function kmsKeyOf({ COMMERCE_PROFILE, COMMERCE_KMS_KEY }: z.output<typeof environment>): string | undefined {
+  if (COMMERCE_KMS_KEY === undefined || COMMERCE_PROFILE === 'aws') return COMMERCE_KMS_KEY;
+  throw new ConfigError('COMMERCE_KMS_KEY: is for the profile aws; on embedded the master key wraps the data keys.');
 }
 
 const TEST_KEY = /^[prs]k_(org_)?test_/;

@@ -3,7 +3,8 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { MAX_CLOCK_SKEW_MS } from '../domain/kernel/limits.js';
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const RANDOM_ID = new RegExp(`^[${ALPHABET}]{26}$`);
+/** A traced request has the context of its span behind its id. */
+const RANDOM_ID = new RegExp(`^[${ALPHABET}]{26}(\\.00-[0-9a-f-]{52})?$`);
 const TIME_BYTES = 6;
 const TIME_DIGITS = 10;
 const RANDOM_BYTES = 10;

@@ -37,4 +37,52 @@ describe('An error in the log', () => {
   it('has a stack if it is an internal error', () => {
     expect(logged(new TypeError('x is not a function'))).to.include.keys('stack', 'message', 'type');
   });
+
+  it('has nothing that a driver was sent or has read', () => {
+    const sent = { email: 'zoe@kanarien.example', name: 'Zoë Kanariensis', card: '4242424242424242' };
+    const text = JSON.stringify(sent);
+    const unreadable = () => {
+      try {
+        return JSON.parse(`${text},`);
+      } catch (error) {
+        return error;
+      }
+    };
+    const errors = [
+      // pg
+      Object.assign(new Error('duplicate key value violates unique constraint "orders_pkey"'), {
+        code: '23505',
+        detail: `Key (email)=(${sent.email}) already exists.`,
+        where: text,
+        constraint: 'orders_pkey',
+      }),
+      // MongoDB
+      Object.assign(new Error('E11000 duplicate key error'), { writeErrors: [{ err: { op: sent } }], result: sent }),
+      // OpenSearch
+      Object.assign(new Error('mapper_parsing_exception'), {
+        meta: { body: sent, meta: { request: { params: sent } } },
+      }),
+      // Stripe
+      Object.assign(new Error(`Invalid email address: ${sent.email}`), {
+        raw: sent,
+        payment_intent: sent,
+        code: 'email_invalid',
+      }),
+      // DynamoDB
+      Object.assign(new Error('The conditional request failed'), { Item: { data: { S: text } } }),
+      unreadable(),
+      new Error('outer', { cause: Object.assign(new Error('inner'), { detail: text }) }),
+      new AggregateError([Object.assign(new Error('part'), { detail: text })], 'all failed'),
+      sent,
+      text,
+    ];
+    for (const error of errors) {
+      const line = JSON.stringify(logged(error));
+      for (const value of Object.values(sent)) expect(line).not.to.include(value);
+      expect(line).not.to.include('Kanariensis');
+    }
+    expect(logged(errors[0])).to.include({ code: '23505', constraint: 'orders_pkey' });
+    expect(logged(errors[6])).to.have.nested.property('cause.message', 'inner');
+    expect(logged(errors[7])).to.have.nested.property('errors[0].message', 'part');
+  });
 });

@@ -13,7 +13,7 @@ import { describeWith, freshName } from '../test/engines.js';
 import { createMongoClient, MONGODB_COMMANDS, MONGODB_OPERATORS } from './mongodb.js';
 import { createMongoCatalogue } from './read-models/catalogue.mongodb.js';
 import { createMongoSink } from './sinks/mongodb.js';
-import { mongoProbe, mongoReadModels } from './stores/document-stores.js';
+import { mongoProbe, mongoReadModels } from './stores/mongodb-store.js';
 
 /** A self-signed certificate of localhost, for these tests alone. */
 const TLS = join(import.meta.dirname, '../test/fixtures/tls');

@@ -6,7 +6,7 @@ import { eventually } from '../test/running-shop.js';
 import { DEFAULT_QUOTAS } from './rate-limits/port.js';
 import { createRedisRateLimiter } from './rate-limits/redis.js';
 import { createRedisClient, duplicateOf, serversOf } from './redis.js';
-import { redisProbe, redisReadModels } from './stores/document-stores.js';
+import { redisProbe, redisReadModels } from './stores/redis-store.js';
 
 const NODES = 3;
 const KEYS = 50;

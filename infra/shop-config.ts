@@ -35,9 +35,13 @@ export interface ShopConfig {
   postgresPort?: number;
   archive: ArchiveConfig;
   masterKey?: string;
+  /** The KMS key of the profile `aws` that data keys are wrapped under. Absent: the master key wraps them. */
+  kmsKey?: string;
   /** Ed25519 key in base64 that signs the archive's checkpoints. */
   auditKey?: string;
   tokenKey?: string;
+  /** Absent: the product makes no traces. */
+  traces?: TracesConfig;
   /** Stripe takes payments if this is set, otherwise the built-in test provider. */
   stripe?: StripeConfig;
 }
@@ -46,6 +50,14 @@ export interface ArchiveConfig {
   witnesses: readonly Witness[];
   /** File or webhook to which checkpoints are posted. */
   post?: string;
+}
+
+export interface TracesConfig {
+  /** Address of a collector that takes OTLP over HTTP, without `/v1/traces`. */
+  endpoint: string;
+  /** Share of the traces that are recorded, from 0 to 1. */
+  ratio: number;
+  service: string;
 }
 
 export interface StripeConfig {

@@ -89,7 +89,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...streamQueries(deps),
     ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
     ...orderQueries({ ...queries, personal, emailKeyOf }),
-    ...workListQueries(queries),
+    ...workListQueries({ ...queries, personal }),
     ...projectionEndpoints(deps),
     stockQuery(queries),
     stockMovementsQuery({ store }),

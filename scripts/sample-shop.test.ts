@@ -114,5 +114,6 @@ function createShop() {
 const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };

@@ -6,7 +6,7 @@ import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { START } from '../domain/kernel/commit.js';
 import { streamId } from '../domain/kernel/stream.js';
-import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
+import { createDynamoClient } from '../infra/aws.js';
 import { SUBJECT_KEYS_ACTIONS } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
@@ -90,8 +90,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     const clients = { region: REGION, endpoint: proxy.url };
     const dynamodb = createDynamoClient(clients);
     const name = (kind: string) => `${local.COMMERCE_NAMESPACE}-${kind}`;
-    const kinesis = createKinesisClient(clients);
-    const log = dynamoStore({ client: dynamodb, engine: { address: proxy.url }, name, isLocal: false }, kinesis);
+    const log = dynamoStore({ client: dynamodb, engine: { address: proxy.url }, name, isLocal: false });
     const leases = createDynamoLeases({ client: dynamodb, table: name(TABLES.leases) });
 
     // On an engine of this machine the program creates its tables. This start does not use the proxy.
@@ -136,7 +135,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await unrecorded.send(unmark);
     expect(await log.mark()).to.equal('unmarked');
     expect(await log.leaveMark(mark)).to.deep.equal(mark);
-    for (const client of [dynamodb, kinesis, s3, unrecorded]) client.destroy();
+    for (const client of [dynamodb, s3, unrecorded]) client.destroy();
 
     const made = proxy.actions(local.COMMERCE_NAMESPACE!);
     for (const [place, allowed] of Object.entries(ALLOWED)) {

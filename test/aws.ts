@@ -2,18 +2,23 @@
 import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { KMSClient } from '@aws-sdk/client-kms';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
+import { createKmsClient } from '../infra/crypto/kms-key-wrap.js';
 import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
 import { createS3Client } from '../infra/objects/s3-objects.js';
 import { describeWith } from './engines.js';
 import { the } from './the.js';
 
 export interface TestAws {
+  /** Address of the local engine, and the region of the clients. */
+  options(): { region: string; endpoint: string };
   /** A new client each time, so that tests do not affect each other. */
   dynamodb(): DynamoDBClient;
   kinesis(): KinesisClient;
   s3(): S3Client;
+  kms(): KMSClient;
 }
 
 export function describeOnAws(title: string, define: (aws: TestAws) => void): void {
@@ -22,15 +27,18 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
     after(() => {
       for (const client of clients.splice(0)) client.destroy();
     });
+    const options = () => ({ region: 'us-east-1', endpoint: engines.aws() });
     const open = <C extends { destroy(): void }>(create: (options: { region: string; endpoint: string }) => C): C => {
-      const client = create({ region: 'us-east-1', endpoint: engines.aws() });
+      const client = create(options());
       clients.push(client);
       return client;
     };
     define({
+      options,
       dynamodb: () => open(createDynamoClient),
       kinesis: () => open(createKinesisClient),
       s3: () => open(createS3Client),
+      kms: () => open(createKmsClient),
     });
   });
 }
@@ -43,7 +51,7 @@ export type Fault = { error: string; status?: number; date?: number } | 'no conn
  * the whole client meets them.
  */
 export function injectFaults(
-  client: DynamoDBClient | KinesisClient | S3Client,
+  client: DynamoDBClient | KinesisClient | S3Client | KMSClient,
   faultOf: (operation: string) => Fault,
 ): void {
   const handler = client.config.requestHandler as unknown as Handler;
@@ -80,7 +88,7 @@ function refusal({ error, status = 400, date = Date.now() }: Exclude<Fault, stri
 }
 
 /** The operations that the client sends, in order. */
-export function recordOperations(client: DynamoDBClient | KinesisClient): string[] {
+export function recordOperations(client: DynamoDBClient | KinesisClient | KMSClient): string[] {
   const operations: string[] = [];
   injectFaults(client, (operation) => {
     operations.push(operation);

@@ -13,8 +13,10 @@ import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
 import { createApp } from '../infra/http/app.js';
 import { type RunningServer, startServer } from '../infra/http/server.js';
+import { everyOr } from './every-case.js';
 import { createMemoryIdempotency } from './memory-idempotency.js';
 import { ADA, ADDRESS, BOB, createShop, fill, GUEST, KEEPER, type Shop, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 import { unlimited } from './unlimited.js';
 
 const HOST = '10.20.30.40';
@@ -130,15 +132,20 @@ describe('A customer', function () {
     const categories = [...new Set([...(await touched(log))])];
     expect(categories).to.include.members(['cart', 'stock', 'order', 'payment', 'coupon', 'customer-carts']);
     const codes = new Set<number>();
-    for (const [what, fault] of Object.entries(FAULTS)) {
-      for (const category of categories) {
-        const server = await serve(failing(category, fault));
-        for (const request of await requests()) {
-          const { status, text, target } = await ask(server, request);
-          if (status < 400) continue;
-          codes.add(status);
-          expect(INSIDE.exec(text)?.[0], `${target} where ${category} ${what}: ${text}`).to.equal(undefined);
-        }
+    const faults = Object.entries(FAULTS);
+    const all = categories.flatMap((category) => faults.map(([what, fault]) => ({ category, what, fault })));
+    // A normal run tries one fault in each category, and each fault in some.
+    const few = all.filter(({ category, what }) => {
+      const turn = categories.indexOf(category);
+      return what === the(faults[turn % faults.length])[0];
+    });
+    for (const { category, what, fault } of everyOr(all, few)) {
+      const server = await serve(failing(category, fault));
+      for (const request of await requests()) {
+        const { status, text, target } = await ask(server, request);
+        if (status < 400) continue;
+        codes.add(status);
+        expect(INSIDE.exec(text)?.[0], `${target} where ${category} ${what}: ${text}`).to.equal(undefined);
       }
     }
     expect([...codes]).to.include.members([413, 500, 503]);

@@ -19,17 +19,6 @@ const STARTED = 1_800_000_000_000;
 const CATEGORIES = ['note', 'memo', 'order'];
 const TEXTS = ['', 'plain', '"quoted" \\ text', 'Ünï ☕ 😀', '\u0000\u001f\u007f\u2028', '\ud800', '{"ev":[]}', '</x>'];
 
-/** In [0, 1), the same numbers for the same seed (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export const below = (random: () => number, limit: number): number => Math.floor(random() * limit);
 export const oneOf = <T>(random: () => number, items: readonly T[]): T => the(items[below(random, items.length)]);
 

@@ -1,13 +1,15 @@
 // A customer with a whole story behind them is forgotten. Afterwards nothing that the shop has stored, in any engine or file, can be
 // read as their data, and the shop goes on.
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { eventTypes } from '../domain/events.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { isSealed, type Sealed } from '../domain/kernel/personal.js';
 import { createDynamoClient } from '../infra/aws.js';
+import { createKmsClient, createKmsKeyWrap } from '../infra/crypto/kms-key-wrap.js';
 import { createLocalKeyWrap, loadMasterKey } from '../infra/crypto/master-key.js';
 import { createPersonalData } from '../infra/crypto/personal-data.js';
-import type { SubjectKeys } from '../infra/crypto/subject-keys.js';
 import { createDynamoSubjectKeys } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createPostgresSubjectKeys } from '../infra/crypto/subject-keys-postgres.js';
 import { recordsOf } from '../infra/idempotency/port.js';
@@ -15,6 +17,7 @@ import { createPool } from '../infra/postgres.js';
 import { describeWith, type TestEngines } from './engines.js';
 import { everythingStored, objectsIn, placesWith, type StoredPart } from './everything-stored.js';
 import {
+  type Answer,
   type Caller,
   commerce,
   type Environment,
@@ -30,12 +33,21 @@ import {
 } from './running-shop.js';
 import { the } from './the.js';
 
+const REGION = 'us-east-1';
+
 const CANARIES = {
   name: 'Zoë Kanariensis-Übermut',
   line1: '4711 Canary Wharf Gäßchen',
   line2: 'c/o Phone +44 20 7946 0958 21',
   email: 'Zoe.Canary-4711@kanarien-vogel.example',
   moved: '4712 Other Canary Straße',
+  ownReason: 'It does not fit Zoe Kanarien, 4713',
+  declined: 'Zoe Kanarien 4714 has worn it',
+  held: 'Call Zoe Kanarien at 4715 first',
+  cancelled: 'Zoe Kanarien 4716 wants only one',
+  refunded: 'For the patience of Zoe Kanarien, 4717',
+  failed: 'Zoe Kanarien 4718 was not at home',
+  lost: 'The parcel of Zoe Kanarien 4719 was stolen',
 };
 const ADDRESS = {
   name: CANARIES.name,
@@ -55,23 +67,36 @@ for (const profile of PROFILES) {
   });
 }
 
+/** On `aws` the data keys are under KMS. */
+async function newKmsKey(endpoint: string): Promise<string> {
+  const client = createKmsClient({ region: REGION, endpoint });
+  const { KeyMetadata } = await client.send(new CreateKeyCommand({}));
+  client.destroy();
+  return the(KeyMetadata?.KeyId);
+}
+
 function testForgetting(profile: TestProfile, engines: TestEngines): void {
   let environment: Environment;
   let shop: RunningShop;
   let support: Caller;
   let zoe: Guest;
   let bob: Guest;
-  /** Sent, returned and refunded; waiting for the customer; confirmed, but not sent. */
-  let orders: { returned: string; waiting: string; unsent: string };
+  /** Sent, returned and refunded; sent, but not delivered; waiting for the customer; confirmed, but not sent. */
+  let orders: { returned: string; undelivered: string; waiting: string; unsent: string };
   let earlier: StoredPart[];
 
   before(async () => {
-    environment = await profile.freshEnvironment(engines);
+    environment = {
+      ...(await profile.freshEnvironment(engines)),
+      COMMERCE_LOG: 'debug',
+      ...(profile.name === 'aws' && { COMMERCE_KMS_KEY: await newKmsKey(engines.aws()) }),
+    };
     shop = await startShop(environment);
     support = await shop.staff('support');
     [zoe, bob] = [await shop.guest(), await shop.guest()];
     orders = {
       returned: await placed(zoe),
+      undelivered: await placed(zoe),
       waiting: await placed(zoe, 'pm_card_authenticationRequired'),
       unsent: await placed(zoe),
     };
@@ -81,6 +106,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' });
     await support.patch(`/v1/orders/${orders.unsent}/shipping-address`, { line1: CANARIES.moved });
     await sendBack(orders.returned);
+    await explain(orders);
   });
 
   after(endPrograms);
@@ -105,6 +131,29 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await support.post(`/v1/returns/${asked.id}/approve`);
     const received = await support.post(`/v1/returns/${asked.id}/receive`, {});
     expect(received.status, JSON.stringify(received.body)).to.equal(200);
+  }
+
+  /** Free text of the customer and of staff, wherever it may be written about an order. */
+  async function explain({ returned, undelivered, unsent }: typeof orders): Promise<void> {
+    const expectDone = ({ status, body }: Answer) => expect(status, JSON.stringify(body)).to.be.within(200, 201);
+    const lines = [{ lineId: '1', quantity: 1 }];
+    const asked = await zoe.post(`/v1/orders/${returned}/returns`, {
+      lines: lines.map((units) => ({ ...units, reason: CANARIES.ownReason })),
+    });
+    expectDone(asked);
+    const { body: shipments } = await support.get(`/v1/orders/${returned}`);
+    const shipment = `/v1/shipments/${shipments.shipments[0].id}`;
+    for (const [path, body] of [
+      [`/v1/returns/${asked.body.id}/decline`, { reason: CANARIES.declined }],
+      [`/v1/orders/${unsent}/hold`, { reason: CANARIES.held }],
+      [`/v1/orders/${unsent}/cancel`, { lines, reason: CANARIES.cancelled }],
+      [`/v1/payments/${siblingId('payment', returned)}/refunds`, { amount: 1, reason: CANARIES.refunded }],
+      [`${shipment}/lose`, { reason: CANARIES.lost }],
+    ] as const)
+      expectDone(await support.post(path, body, once()));
+    const { body: planned } = await support.post(`/v1/orders/${undelivered}/shipments`);
+    await support.post(`/v1/shipments/${planned.id}/dispatch`);
+    expectDone(await support.post(`/v1/shipments/${planned.id}/fail`, { reason: CANARIES.failed }));
   }
 
   /** What the API tells support about the customer. */
@@ -134,17 +183,23 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
 
   /** Opens values with the keys that are stored now, as a new process would. */
   async function openedNow(values: readonly Sealed[]): Promise<unknown[]> {
-    const masterKey = await loadMasterKey({ dataDir: the(environment.COMMERCE_DATA) });
-    const personal = (keys: SubjectKeys) =>
-      createPersonalData({ keys, keyWrap: createLocalKeyWrap(masterKey), eventTypes });
+    const local = createLocalKeyWrap(await loadMasterKey({ dataDir: the(environment.COMMERCE_DATA) }));
     if (profile.name === 'aws') {
-      const client = createDynamoClient({ region: 'us-east-1', endpoint: the(environment.AWS_ENDPOINT_URL) });
-      const table = `${the(environment.COMMERCE_NAMESPACE)}-subject-keys`;
-      const { open } = personal(createDynamoSubjectKeys({ client, table }));
-      return Promise.all(values.map(open)).finally(() => client.destroy());
+      const options = { region: REGION, endpoint: the(environment.AWS_ENDPOINT_URL) };
+      const [dynamodb, kms] = [createDynamoClient(options), createKmsClient(options)];
+      const table = (kind: string) => `${the(environment.COMMERCE_NAMESPACE)}-${kind}`;
+      const keys = createDynamoSubjectKeys({ client: dynamodb, table: table('subject-keys') });
+      const mark = new GetItemCommand({ TableName: table('store-mark'), Key: { id: { S: 'log' } } });
+      const { log: shop } = JSON.parse(the((await dynamodb.send(mark)).Item?.mark?.S));
+      const keyWrap = createKmsKeyWrap({ client: kms, keyId: the(environment.COMMERCE_KMS_KEY), shop, keys, local });
+      const { open } = createPersonalData({ keys, keyWrap, eventTypes });
+      return Promise.all(values.map(open)).finally(() => {
+        dynamodb.destroy();
+        kms.destroy();
+      });
     }
     const pool = createPool({ url: the(environment.DATABASE_URL) });
-    const { open } = personal(createPostgresSubjectKeys(pool));
+    const { open } = createPersonalData({ keys: createPostgresSubjectKeys(pool), keyWrap: local, eventTypes });
     return Promise.all(values.map(open)).finally(() => pool.end());
   }
 
@@ -210,14 +265,14 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
       const statuses = await Promise.all(
         Object.values(orders).map(async (id) => (await support.get(`/v1/orders/${id}`)).body.status),
       );
-      expect(statuses).to.deep.equal(['completed', 'cancelled', 'cancelled']);
+      expect(statuses).to.deep.equal(['completed', 'completed', 'cancelled', 'cancelled']);
     });
     for (const id of [orders.waiting, orders.unsent]) {
       const { body } = await support.get(`/v1/payments/${siblingId('payment', id)}`);
       expect({ held: body.held.amount, captured: body.captured.amount }).to.deep.equal({ held: 0, captured: 0 });
     }
     const { body } = await support.get(`/v1/orders?customerId=${zoe.customerId}`);
-    expect(body.data).to.have.length(3);
+    expect(body.data).to.have.length(4);
     expect((await support.get('/v1/stock/MUG-BLUE')).body.locations[0].reserved).to.equal(0);
   });
 
@@ -226,6 +281,24 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await zoe.put(`/v1/carts/${body.id}/shipping-address`, ADDRESS), 422, 'rule_violated');
     expectProblem(await zoe.post('/v1/me/payment-methods', { paymentMethod: 'pm_card_visa' }), 422, 'rule_violated');
     expect((await zoe.delete('/v1/customers/me')).status).to.equal(204);
+  });
+
+  it('was never in the log of the program, at any level, whatever was sent', async () => {
+    const broken = `{"email":"${CANARIES.email}",,"name":"${CANARIES.name}"}`;
+    const wrong = { ...ADDRESS, country: CANARIES.name, surplus: CANARIES.line1 };
+    const card = { paymentMethod: `4242424242424242 ${CANARIES.name}`, email: CANARIES.email };
+    const { body: cart } = await bob.post('/v1/carts', { currency: 'GBP' });
+    for (const { status } of [
+      await bob.post('/v1/carts', broken),
+      await bob.put(`/v1/carts/${cart.id}/shipping-address`, wrong),
+      await bob.post(`/v1/carts/${cart.id}/checkout`, card, once()),
+      await bob.get(`/v1/orders?after=${encodeURIComponent(CANARIES.email)}`),
+    ])
+      expect(status).to.be.within(400, 499);
+    const content = shop.program.output();
+    expect(content, 'it says something').to.include('"level":30');
+    const parts = [{ place: 'the log', content }];
+    expect([...canariesIn(parts), ...placesWith('4242424242424242', parts)]).to.deep.equal([]);
   });
 
   it('can be asked for only by themselves, and by the operator', async () => {

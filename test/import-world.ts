@@ -106,5 +106,6 @@ export function createImportWorld(): ImportWorld {
 const unsealed = {
   seal: async <E>(event: E) => event,
   open: async <T>(value: T) => value as never,
+  sealFor: async <T>(_subject: string, _place: string, value: T) => value,
   forget: async () => {},
 };

@@ -17,9 +17,10 @@ import { createPostgresEventStore } from '../infra/event-store/postgres/postgres
 import { createPostgresLoader } from '../infra/event-store/postgres/postgres-loader.js';
 import { ImportRefused, loadExport, readExport } from '../infra/log-file/import-log.js';
 import { createPool } from '../infra/postgres.js';
+import { randomOf } from '../scripts/random.js';
 import { notes } from './contracts/notes.js';
 import { describeWith, freshName } from './engines.js';
-import { archived, createTestLog, exportOf, fileOf, randomOf, type TestStore } from './exported-log.js';
+import { archived, createTestLog, exportOf, fileOf, type TestStore } from './exported-log.js';
 import { the } from './the.js';
 
 const codec = createCommitCodec(notes);

@@ -2,19 +2,22 @@
 import { expect } from 'chai';
 import type { DocumentStore, Sink } from '../projections/runtime/sink.js';
 import { deliveryProperty } from './contracts/delivery.property.js';
-import { sinkContract } from './contracts/sink.contract.js';
-import { runsOf } from './every-case.js';
+import { DELIVERY_TIMEOUT_MS, sinkContract } from './contracts/sink.contract.js';
+import { everyOr } from './every-case.js';
 import { createMemorySink, type MemorySink } from './memory-sink.js';
+
+/** Of the sink's own histories, and of those whose store comes back with less data. */
+const [RUNS, SET_BACK_RUNS] = everyOr([2_000, 3_000], [100, 150]) as [number, number];
 
 describe('The in-memory sink', () => {
   const sink = createMemorySink();
-  sinkContract(() => sink, { runs: runsOf(2_000), shrink: true });
+  sinkContract(() => sink, { runs: RUNS, shrink: true });
 });
 
 describe('The law of delivery', () => {
   it('holds for a store that comes back with less data, or with documents behind their positions', async function () {
-    this.timeout(60_000);
-    await deliveryProperty(createMemorySink, { runs: runsOf(3_000), shrink: true, travel });
+    this.timeout(DELIVERY_TIMEOUT_MS);
+    await deliveryProperty(createMemorySink, { runs: SET_BACK_RUNS, shrink: true, travel });
   });
 
   const faults: Record<string, (store: DocumentStore) => DocumentStore> = {

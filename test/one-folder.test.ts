@@ -7,7 +7,7 @@ import pg from 'pg';
 import { describeWith, freshName, type TestEngines } from './engines.js';
 import { everyOr } from './every-case.js';
 import { commerce, type Environment, endPrograms, freshFolder, startShop } from './running-shop.js';
-import { refused, sellTwoMugs } from './two-mugs.js';
+import { refused, sellTwoMugs, sellTwoMugsIn } from './two-mugs.js';
 
 const TEST_TIMEOUT_MS = 300_000;
 
@@ -84,7 +84,7 @@ describeWith('postgres', 'The data of the embedded profile', function (engines) 
   it('is rejected in one line if a build of another generation has written it', async () => {
     const DATABASE_URL = await engines.freshDatabase();
     const environment = { COMMERCE_DATA: await freshFolder(), DATABASE_URL };
-    await (await startShop(environment)).stop();
+    await (await startShop(environment, ['--empty'])).stop();
     const client = new pg.Client(DATABASE_URL);
     await client.connect();
     const schema = 'commerce_embedded';
@@ -147,7 +147,7 @@ describeWith(
       await expectFittingKeys(data, environment, 'aws');
       const elsewhere = { ...environment, DATABASE_URL: await engines.freshDatabase() };
       const other = { ...elsewhere, COMMERCE_NAMESPACE: newNamespace() };
-      await (await startShop(other)).stop();
+      await (await startShop(other, ['--empty'])).stop();
       const client = new pg.Client(elsewhere.DATABASE_URL);
       await client.connect();
       await client.query(`alter schema ${other.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws
@@ -169,15 +169,21 @@ describeWith(
       const environment = { ...awsOf(engines), COMMERCE_DATA: data };
       const aws = { ...environment, COMMERCE_PROFILE: 'aws' };
       const other = { ...aws, COMMERCE_NAMESPACE: `${aws.COMMERCE_NAMESPACE}-b` };
-      for (const one of [aws, environment, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
-      await sellTwoMugs(aws, { orders: 2, onHand: 36 }, () =>
-        refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/),
-      );
+      const first = await startShop(aws);
+      await sellTwoMugsIn(first, { orders: 1, onHand: 38 });
+      const embedded = await startShop(environment);
+      await sellTwoMugsIn(embedded, { orders: 1, onHand: 38 });
+      await sellTwoMugs(other, { orders: 1, onHand: 38 });
+      await sellTwoMugsIn(first, { orders: 2, onHand: 36 });
+      await refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/);
+      await first.stop();
       const reset = await commerce(['reset', '--yes', '--json'], aws);
       expect(reset.code, reset.stderr).to.equal(0);
       expect(JSON.parse(reset.stdout).deleted.join()).to.match(/DynamoDB.*Postgres.*MongoDB.*OpenSearch.*Redis/);
       expect(JSON.parse(reset.stdout).kept).to.include('master.key');
-      for (const one of [environment, other]) await sellTwoMugs(one, { orders: 2, onHand: 36 });
+      await sellTwoMugsIn(embedded, { orders: 2, onHand: 36 });
+      await embedded.stop();
+      await sellTwoMugs(other, { orders: 2, onHand: 36 });
       await sellTwoMugs(aws, { orders: 1, onHand: 38 });
       for (const one of [aws, environment, other]) expect((await commerce(['reset', '--yes'], one)).code).to.equal(0);
       expect(await readdir(data).catch(() => [])).to.deep.equal([]);

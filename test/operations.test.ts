@@ -5,13 +5,13 @@ import { gzipSync } from 'node:zlib';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
 import { streamId } from '../domain/kernel/stream.js';
-import { readConfig } from '../infra/config.js';
-import { openShop, type Shop } from '../infra/modules/open-shop.js';
+import type { Shop } from '../infra/modules/open-shop.js';
 import { createS3Client } from '../infra/objects/s3-objects.js';
 import { stock } from '../projections/models/stock.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import { createStockSnapshots } from '../projections/snapshots/stock-snapshots.js';
 import { describeWith } from './engines.js';
+import { openHere } from './open-here.js';
 import {
   type Caller,
   commerce,
@@ -44,7 +44,7 @@ for (const profile of PROFILES) {
     before(async () => {
       environment = await profile.freshEnvironment(engines);
       shop = await startShop(environment);
-      here = await openHere(environment);
+      here = await openHere(environment, ['eventStore', 'sinks', 'objects']);
       [keeper, ops] = await Promise.all([shop.staff('catalogue'), shop.staff('ops')]);
     });
     after(async () => {
@@ -70,7 +70,7 @@ for (const profile of PROFILES) {
     async function quarantineAt(location: string): Promise<void> {
       const table = physicalName(stock);
       const held = { [table]: { commitNo: 0, error: 'no room', since: '2026-01-01T00:00:00.000Z' } };
-      const documents = await (await here.get('sinks')).relational.open([stock]);
+      const documents = await the((await here.get('sinks')).relational).open([stock]);
       const stream = streamId('stock', 'MUG-BLUE', location);
       await documents.save([], new Map([[stream, { of: [table], commitNo: 0, held }]]));
     }
@@ -251,20 +251,4 @@ for (const profile of PROFILES) {
       client.destroy();
     }
   });
-}
-
-/** The shop in this process, beside the running program. */
-async function openHere(environment: Environment): Promise<Shop> {
-  const before = { ...process.env };
-  Object.assign(process.env, environment);
-  try {
-    const shop = await openShop(readConfig({}), { tell: console.error });
-    await Promise.all([shop.get('eventStore'), shop.get('sinks'), shop.get('objects')]);
-    return shop;
-  } finally {
-    for (const name of Object.keys(environment)) {
-      if (before[name] === undefined) delete process.env[name];
-      else process.env[name] = before[name];
-    }
-  }
 }

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
 import { type EngineName, freshName, IS_REDIS_CLUSTER, type TestEngines } from './engines.js';
+import { staffToken, withoutSettings } from './open-here.js';
 import { the } from './the.js';
 
 /** For a busy machine: a start with engines, the end of a program, and polling. */
@@ -133,10 +134,9 @@ export async function startProgram(
   await build();
   const command = [process.execPath, '--enable-source-maps', 'dist/commerce.js', ...args] as const;
   const [program, ...rest] = within ? [...within.shell, `${within.before}; exec "$@"`, 'sh', ...command] : command;
-  const own = Object.entries(process.env).filter(([name]) => !/^COMMERCE_(?!ENGINES)|_URL$/.test(name));
   const child = spawn(program, rest, {
     cwd: ROOT,
-    env: { ...Object.fromEntries(own), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
+    env: { ...withoutSettings(process.env), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -200,10 +200,14 @@ process.once('exit', () => {
 
 // ── The running shop ────────────────────────────────────────────────────────────────────────────────────────────────
 
+/**
+ * Its staff and guests see each other's changes, so that a test may read with one what another has just changed. Whoever is anybody
+ * has seen nothing.
+ */
 export interface RunningShop {
   url: string;
   program: Program;
-  /** A caller with a token of `commerce token`. */
+  /** A caller with the token that `commerce token --role` prints. */
   staff(role: 'catalogue' | 'support' | 'ops' | 'auditor'): Promise<Caller>;
   guest(): Promise<Guest>;
   anybody(): Caller;
@@ -228,17 +232,14 @@ export async function whenReady(program: Program, environment: Environment): Pro
     if (!program.wasAsked()) console.error(`The shop ended by itself:\n${program.output()}`);
   });
   const url = the(/http:\/\/[\d.]+:\d+/.exec(program.stdout()))[0];
+  const seen: Seen = {};
   return {
     url,
     program,
-    async staff(role) {
-      const { code, stdout, stderr } = await commerce(['token', '--role', role], environment);
-      expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
-      return callerAt(url, stdout.trim());
-    },
+    staff: async (role) => callerAt(url, await staffToken(environment, role), seen),
     async guest() {
       const { body } = await callerAt(url).post('/v1/sessions', {});
-      return { ...callerAt(url, body.token), customerId: body.customerId };
+      return { ...callerAt(url, body.token, seen), customerId: body.customerId };
     },
     anybody: () => callerAt(url),
     stop: () => stopInOrder(program),
@@ -265,16 +266,19 @@ export interface Caller {
   delete(path: string, headers?: RequestHeaders): Promise<Answer>;
 }
 
-export function callerAt(url: string, token?: string): Caller {
-  let seen: string | undefined;
+/** The consistency token of the newest answer. */
+interface Seen {
+  token?: string;
+}
 
+export function callerAt(url: string, token?: string, seen: Seen = {}): Caller {
   async function send(method: string, path: string, body: unknown, headers: RequestHeaders = {}): Promise<Answer> {
     const response = await fetch(url + path, {
       method,
       headers: {
         Prefer: `wait=${CATCH_UP_S}`,
         ...(token && { Authorization: `Bearer ${token}` }),
-        ...(seen && { 'Consistency-Token': seen }),
+        ...(seen.token && { 'Consistency-Token': seen.token }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
         ...headers,
       },
@@ -282,7 +286,7 @@ export function callerAt(url: string, token?: string): Caller {
     });
     const text = await response.text();
     expectCommonManners(`${method} ${path}`, response, text);
-    seen = the(response.headers.get('consistency-token'));
+    seen.token = the(response.headers.get('consistency-token'));
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   }

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { randomOf } from '../scripts/random.js';
 import { describeWith } from './engines.js';
 import { everyOr } from './every-case.js';
-import { createTestLog, fileOf, randomOf, type TestLog } from './exported-log.js';
+import { createTestLog, fileOf, type TestLog } from './exported-log.js';
 import { commerce } from './running-shop.js';
 import { manipulations } from './tampered-exports.js';
 

@@ -49,6 +49,7 @@ const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];
 export const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };
 
@@ -90,7 +91,15 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(
-    createCommandRunner({ store: own.store, eventTypes, personal, clock, ...defined({ snapshots }), ...caches }),
+    createCommandRunner({
+      store: own.store,
+      eventTypes,
+      personal,
+      clock,
+      pause: async () => {},
+      ...defined({ snapshots }),
+      ...caches,
+    }),
   );
   const processes = openProcesses({ runner, store, clock, provider, ...defined({ pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
@@ -103,7 +112,7 @@ export function createShop({
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
-  const operations = createOperations({ runner, quarantine, targets: ['agenda'], checkout, settlement });
+  const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
   const endpoints = [
     ...writeSide({
       runner,

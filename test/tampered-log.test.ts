@@ -16,9 +16,10 @@ import { createPostgresLoader } from '../infra/event-store/postgres/postgres-loa
 import { exportLog } from '../infra/log-file/export-log.js';
 import { type StoreReport, verifyStore } from '../infra/log-file/verify-store.js';
 import { createPool } from '../infra/postgres.js';
+import { randomOf } from '../scripts/random.js';
 import { notes } from './contracts/notes.js';
 import { describeWith } from './engines.js';
-import { createTestLog, oneOf, randomOf } from './exported-log.js';
+import { createTestLog, oneOf } from './exported-log.js';
 import { createMemoryArchive, createMemoryIndex, emptyIndex } from './memory-archive.js';
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type FileReport, verifyFile } from '../infra/log-file/verify-file.js';
-import { below, createTestLog, fileOf, randomOf, type TestLog } from './exported-log.js';
+import { randomOf } from '../scripts/random.js';
+import { below, createTestLog, fileOf, type TestLog } from './exported-log.js';
 import { changeByte, manipulations } from './tampered-exports.js';
 
 const MANIPULATIONS = Number(process.env.TAMPER ?? 0);

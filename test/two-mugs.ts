@@ -1,14 +1,21 @@
 // A sale in the sample shop, and a command that is refused, for tests that start the program on several sets of engines.
 import { expect } from 'chai';
-import { type Caller, commerce, type Environment, eventually, startShop } from './running-shop.js';
+import { type Caller, commerce, type Environment, eventually, type RunningShop, startShop } from './running-shop.js';
 
-/** Sells two mugs, and expects these numbers of orders and mugs afterwards. */
-export async function sellTwoMugs(
-  environment: Environment,
-  expected: { orders: number; onHand: number },
-  beforeItStops = async () => {},
-): Promise<void> {
+interface Sold {
+  orders: number;
+  onHand: number;
+}
+
+/** Starts the shop, sells two mugs, expects these numbers of orders and mugs afterwards, and stops it. */
+export async function sellTwoMugs(environment: Environment, expected: Sold): Promise<void> {
   const shop = await startShop(environment);
+  await sellTwoMugsIn(shop, expected);
+  await shop.stop();
+}
+
+/** The same in a running shop. */
+export async function sellTwoMugsIn(shop: RunningShop, expected: Sold): Promise<void> {
   const guest = await shop.guest();
   const { body: cart } = await guest.post('/v1/carts', { currency: 'GBP' });
   await guest.post(`/v1/carts/${cart.id}/lines`, { sku: 'MUG-BLUE', quantity: 2 });
@@ -20,12 +27,10 @@ export async function sellTwoMugs(
   const ordered = await guest.post(`/v1/carts/${cart.id}/checkout`, checkout, { 'Idempotency-Key': cart.id });
   expect(ordered.status, JSON.stringify(ordered.body)).to.be.within(200, 201);
   await expectSold(await shop.staff('support'), expected);
-  await beforeItStops();
-  await shop.stop();
 }
 
 /** Checks that all orders can be opened, and that the stock shows the sales of this shop only. */
-async function expectSold(support: Caller, { orders, onHand }: { orders: number; onHand: number }): Promise<void> {
+async function expectSold(support: Caller, { orders, onHand }: Sold): Promise<void> {
   await eventually('the read models show what was sold', async () => {
     const listed = await support.get('/v1/orders');
     expect(listed.status).to.equal(200);

@@ -10,7 +10,7 @@ import { payment } from '../../domain/payment/payment.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { opsQueries, parkedPayments } from '../../read-api/queries/ops.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
-import { ADA, createShop, fill, sell } from '../../test/shop.js';
+import { ADA, createShop, fill, sell, unsealed } from '../../test/shop.js';
 import { opsEndpoints } from './endpoints.js';
 import { createOperations } from './operations.js';
 
@@ -49,7 +49,7 @@ function createWorld() {
   };
   const { checkout, settlement } = processes;
   const targets = ['agenda', 'orders'];
-  const operations = createOperations({ runner, quarantine, targets, checkout, settlement });
+  const operations = createOperations({ runner, quarantine, targets, personal: unsealed, checkout, settlement });
   const agenda = {
     due: async () => [{ kind: 'payment', paymentId: 'payment_1', orderId: 'order_1' } as const],
   };

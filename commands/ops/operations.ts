@@ -4,8 +4,10 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { existing, siblingId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
 import { OPS, type Ops, type OpsCommand, ops, type Skip } from '../../domain/ops/ops.js';
 import type { Quarantine, Quarantined } from '../../domain/ops/quarantine.js';
+import { order } from '../../domain/order/order.js';
 import type { RecordedOutcome } from '../../domain/payment/events.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
@@ -50,11 +52,14 @@ export interface OperationsDeps {
   quarantine: Quarantine;
   /** What can be paused: the names of the projections, and `agenda`. */
   targets: readonly string[];
+  personal: Pick<PersonalData, 'sealFor'>;
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
 }
 
-export function createOperations({ runner, quarantine, targets, checkout, settlement }: OperationsDeps): Operations {
+export function createOperations(deps: OperationsDeps): Operations {
+  const { runner, quarantine, targets, personal, checkout, settlement } = deps;
+
   async function tell(command: OpsCommand, meta: CommandMeta): Promise<Ops> {
     return orThrow(await runner.execute(ops, OPS, command, meta)).state;
   }
@@ -130,9 +135,12 @@ export function createOperations({ runner, quarantine, targets, checkout, settle
     resume: (target, reason, meta) => decide({ type: 'ResumeWork', target, ...defined({ reason }) }, meta),
 
     async resolvePayment(paymentId, { operationId, outcome, reason, providerRef }, meta) {
-      const command = { type: 'ResolveOperation', operationId, outcome, reason, ...defined({ providerRef }) } as const;
-      const resolved = orThrow(await runner.execute(payment, streamOf(paymentId), command, meta));
       const orderId = siblingId('order', paymentId);
+      const stream = streamOf(paymentId);
+      const { state: ordered } = await runner.load(order, streamOf(orderId));
+      const sealed = await personal.sealFor(ordered?.customerId ?? paymentId, `${stream}/reason`, reason);
+      const statement = { operationId, outcome, reason: sealed, ...defined({ providerRef }) };
+      const resolved = orThrow(await runner.execute(payment, stream, { type: 'ResolveOperation', ...statement }, meta));
       // Both are on the agenda, too.
       await checkout.resume(orderId).catch(() => {});
       await settlement.attempt(orderId, { correlationId: meta.correlationId, actor: meta.actor });

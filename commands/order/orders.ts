@@ -12,7 +12,7 @@ import {
 import { invalidFields, orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { pathId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
-import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { shortText } from '../../domain/kernel/text.js';
@@ -30,6 +30,7 @@ import type { Settlement } from './settlement.js';
 import type { ShownOrders } from './shown-orders.js';
 
 const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const NO_REASON = 'cancelled';
 const reason = shortText(200);
 const cancelBody = z
   .strictObject({
@@ -39,7 +40,7 @@ const cancelBody = z
       .max(MAX_UNITS_ENTRIES)
       .optional()
       .meta({ description: 'Default: all units that are not sent yet' }),
-    reason: reason.default('cancelled').meta({ description: 'The customer sees it' }),
+    reason: reason.default(NO_REASON).meta({ description: 'The customer sees it' }),
   })
   .prefault({});
 
@@ -60,7 +61,7 @@ export interface OrderEndpointsDeps {
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
   view: ShownOrders;
-  personal: Pick<PersonalData, 'open'>;
+  personal: Pick<PersonalData, 'open' | 'sealFor'>;
   addresses: Addresses;
   moved: MovedOrders;
 }
@@ -70,10 +71,16 @@ type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknow
 export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
   const { runner, checkout, settlement, view, personal, addresses, moved } = deps;
 
+  /** The text of a person is sealed. That a customer gave no reason is no secret. */
+  async function written({ orderId, customerId }: Order, text: string): Promise<Personal<string>> {
+    return text === NO_REASON ? text : personal.sealFor(customerId, `${streamOf(orderId)}/reason`, text);
+  }
+
   async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
     const { params, body, caller, requestId, command, newId } = request;
     const known = await findOrder({ runner }, params.id, caller);
-    const { lines, reason } = body;
+    const { lines } = body;
+    const reason = await written(known, body.reason);
     if (known.status === 'placed' && !lines) {
       const seen = await cancelBeforeConfirmed(known, reason, request);
       if (seen) return shown(caller, params.id, seen);
@@ -92,7 +99,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
   /** The checkout undoes its steps. Undefined if the order was confirmed first: then it is cancelled like any other. */
   async function cancelBeforeConfirmed(
     { orderId }: Order,
-    reason: string,
+    reason: Personal<string>,
     { command }: Pick<OrderRequest, 'command'>,
   ): Promise<Map<StreamId, number> | undefined> {
     const stream = streamOf(orderId);
@@ -137,7 +144,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     word: string,
     summary: string,
     body: z.ZodType<B> | undefined,
-    commandOf: (body: B) => OrderCommand,
+    commandOf: (body: B, known: Order) => OrderCommand | Promise<OrderCommand>,
   ): Endpoint {
     return endpoint({
       method: 'post',
@@ -150,9 +157,10 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       ...defined({ body }),
       answers: { 200: view.schema },
       async handle({ params, body, caller, command }: OrderRequest<B>) {
-        await findOrder({ runner }, params.id, caller);
+        const known = await findOrder({ runner }, params.id, caller);
         const stream = streamOf(params.id);
-        const { position } = orThrow(await runner.execute(order, stream, commandOf(body), command()));
+        const change = await commandOf(body, known);
+        const { position } = orThrow(await runner.execute(order, stream, change, command()));
         return shown(caller, params.id, [[stream, position.commitNo]]);
       },
     });
@@ -204,7 +212,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
         reason: reason.meta({ description: 'Only support sees it' }),
         code: z.enum(STAFF_HOLD_CODES).default('other').meta({ description: 'The kind of reason' }),
       }),
-      ({ reason, code }) => ({ type: 'HoldOrder', code, note: reason }),
+      async ({ reason, code }, known) => ({ type: 'HoldOrder', code, note: await written(known, reason) }),
     ),
     change('resume', 'Resume an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
     endpoint({

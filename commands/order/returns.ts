@@ -15,6 +15,7 @@ import {
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -50,12 +51,13 @@ export interface ReturnEndpointsDeps {
   runner: CommandRunner;
   settlement: Pick<Settlement, 'attempt'>;
   places: Pick<StockPlaces, 'open'>;
+  personal: Pick<PersonalData, 'sealFor'>;
   view: View<{ returned: Return; order: Order; reader: Caller }>;
 }
 
 type ReturnRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function returnEndpoints({ runner, settlement, places, view }: ReturnEndpointsDeps): Endpoint[] {
+export function returnEndpoints({ runner, settlement, places, personal, view }: ReturnEndpointsDeps): Endpoint[] {
   async function request({
     params,
     body,
@@ -68,16 +70,22 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     const { orderId, customerId } = known;
     const returnId = newId('return');
     const operationId = returnRequestId(returnId);
-    const { lines } = body;
+    const lines = body.lines.map(({ lineId, quantity }) => ({ lineId, quantity }));
+    const texts = body.lines.map(({ reason }) => reason);
+    const reasons = await personal.sealFor(customerId, `${streamOf(returnId)}/reasons`, texts);
     const meta = withoutExpectedVersion(command());
-    const opening = { type: 'OpenReturn', returnId, lines } as const;
+    const opening = { type: 'OpenReturn', returnId, lines, reasons } as const;
     const open = () =>
       runner.execute(order, streamOf(orderId), opening, { ...meta, id: operationCommandId(operationId) });
     // The order decides, so that no unit is requested twice, however many requests arrive at once.
     let opened = await open();
     if (isRejection(opened, 'rule_violated') && (await closeDeclined(orderId, meta))) opened = await open();
     const { state, position } = orThrow(opened);
-    const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
+    const {
+      id,
+      stream,
+      command: requested,
+    } = requestReturn({ orderId, customerId }, { operationId, returnId, lines, reasons });
     const outcome = orThrow(await runner.execute(returns, stream, requested, { ...meta, id }));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
     const reply = await shown(201, outcome, { state, position }, caller, ...seen);
@@ -154,6 +162,12 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     return shown(200, outcome, await loadOrder({ runner }, orderId, caller), caller);
   }
 
+  async function decline(request: ReturnRequest<{ reason: string }>): Promise<Reply> {
+    const { returnId, customerId } = await load(request.params.id, request.caller);
+    const reason = await personal.sealFor(customerId, `${streamOf(returnId)}/reason`, request.body.reason);
+    return decide(request, { type: 'DeclineReturn', reason });
+  }
+
   async function load(id: string, caller: Caller): Promise<Return> {
     const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
     return visible(state, id, caller);
@@ -205,9 +219,7 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
       handle: request,
     }),
     step('approve', 'Approve a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
-    step('decline', 'Decline a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
-      decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
-    ),
+    step('decline', 'Decline a return', z.strictObject({ reason: returnReasonSchema }), decline),
     step('receive', 'Receive a return: put its units back into stock and refund them', receiveBody, receive),
   ];
 }

@@ -13,6 +13,7 @@ import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, existing, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -67,12 +68,13 @@ const RECORDED_ONLY =
 export interface ShipmentEndpointsDeps {
   runner: CommandRunner;
   settlement: Pick<Settlement, 'attempt'>;
+  personal: Pick<PersonalData, 'sealFor'>;
   view: View<{ shipment: Shipment; order: Order }>;
 }
 
 type ShipmentRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpointsDeps): Endpoint[] {
+export function shipmentEndpoints({ runner, settlement, personal, view }: ShipmentEndpointsDeps): Endpoint[] {
   async function plan({
     params,
     body,
@@ -168,6 +170,18 @@ export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpoint
     return shown(200, outcome, await orderOf(outcome));
   }
 
+  async function recordProblem(
+    request: ShipmentRequest<z.output<typeof problemBody>>,
+    type: 'RecordFailedDelivery' | 'RecordLoss',
+  ): Promise<Reply> {
+    const { reason } = request.body;
+    if (reason === undefined) return record(request, { type });
+    const known = await load(request.params.id);
+    const { customerId } = (await orderOf(known)).state;
+    const place = `${streamOf(known.state.shipmentId)}/reason`;
+    return record(request, { type, reason: await personal.sealFor(customerId, place, reason) });
+  }
+
   async function shown(
     status: number,
     { state: known, position }: Loaded<Shipment>,
@@ -200,7 +214,7 @@ export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpoint
       find: ({ params }) => load(params.id),
       body: problemBody,
       answers: { 200: view.schema },
-      handle: (request) => record(request, { type, ...request.body }),
+      handle: (request) => recordProblem(request, type),
     });
 
   return [

@@ -204,9 +204,9 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
         await provider.void(operation).catch(failed);
         return { type: 'RecordLapsed', operationId: authorisation.operationId };
       case 'refund': {
-        const { amount, reason, isForbidden } = call;
+        const { amount, isForbidden } = call;
         if (isForbidden) return { type: 'RecordRefundFailed', operationId, reason: 'a dispute was lost' };
-        const answer = await provider.refund({ ...operation, amount: { amount, currency }, reason }).catch(failed);
+        const answer = await provider.refund({ ...operation, amount: { amount, currency } }).catch(failed);
         if (answer.status === 'failed') return { type: 'RecordRefundFailed', operationId, reason: answer.reason };
         const reference = answer.providerRef === undefined ? {} : { providerRef: answer.providerRef };
         return { type: 'RecordRefunded', operationId, amount, ...reference };

@@ -8,7 +8,7 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { paymentQuery } from '../../read-api/queries/payments.js';
-import { plainViews } from '../../read-api/views.js';
+import { createRefundView } from '../../read-api/views/refund.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { testPaymentEndpoints } from '../checkout/test-payments.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
@@ -22,6 +22,7 @@ const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
+  sealFor: async (_subject, _place, value) => value,
   forget: async () => {},
 };
 
@@ -37,7 +38,7 @@ function createWorld() {
     return { seen: new Map([[streamOf('checkout_1'), 3]]) };
   };
   const call = callerOf([
-    ...paymentEndpoints({ runner, payments, view: plainViews.refund }),
+    ...paymentEndpoints({ runner, payments, personal: unsealed, view: createRefundView(unsealed) }),
     paymentQuery({ states: runner, personal: unsealed }),
     ...testPaymentEndpoints({ runner, bank, onChange }),
   ]);

@@ -6,9 +6,10 @@ import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { askedId, existing, pathId, siblingId, streamOf } from '../../domain/kernel/id.js';
 import { amountSchema, moneySchema } from '../../domain/kernel/money.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { paymentIdSchema, type TaxAmount } from '../../domain/order/events.js';
-import { chargedOf, order } from '../../domain/order/order.js';
+import { chargedOf, type Order, order } from '../../domain/order/order.js';
 import { taxesOfPart } from '../../domain/order/taxes.js';
 import { type Payment, partsOf, type Refund } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
@@ -26,17 +27,17 @@ const refundAmount = z.union([someAmount, moneySchema.extend({ amount: someAmoun
 export interface PaymentEndpointsDeps {
   runner: CommandRunner;
   payments: PaymentOperations;
+  personal: Pick<PersonalData, 'sealFor'>;
   view: View<{ payment: Payment; parts: readonly Refund[] }>;
 }
 
-export function paymentEndpoints({ runner, payments, view }: PaymentEndpointsDeps): Endpoint[] {
+export function paymentEndpoints({ runner, payments, personal, view }: PaymentEndpointsDeps): Endpoint[] {
   async function find(id: string): Promise<Payment> {
     return existing((await runner.load(payment, streamOf(askedId(paymentIdSchema, id)))).state, id);
   }
 
   /** The refund is for no particular units, so it takes its share of all taxes. */
-  async function taxesOf(paymentId: string, amount: number): Promise<TaxAmount[]> {
-    const { state } = await runner.load(order, streamOf(siblingId('order', paymentId)));
+  function taxesOf(state: Order | null, amount: number): TaxAmount[] {
     if (!state) return [];
     const charged = chargedOf(state);
     return taxesOfPart(charged.taxes, amount, charged.amount);
@@ -61,8 +62,10 @@ export function paymentEndpoints({ runner, payments, view }: PaymentEndpointsDep
         const meta = command();
         const { amount, reason } = body;
         const money = typeof amount === 'number' ? { amount } : amount;
-        const taxes = await taxesOf(paymentId, money.amount);
-        const requested = { type: 'RequestRefund', operationId, ...money, reason, taxes } as const;
+        const { state: ordered } = await runner.load(order, streamOf(siblingId('order', paymentId)));
+        const taxes = taxesOf(ordered, money.amount);
+        const sealed = await personal.sealFor(ordered?.customerId ?? paymentId, `${stream}/reason`, reason);
+        const requested = { type: 'RequestRefund', operationId, ...money, reason: sealed, taxes } as const;
         orThrow(await runner.execute(payment, stream, requested, meta));
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
         const known = existing(state, paymentId);

@@ -49,7 +49,7 @@ export interface PaymentProvider {
   capture(operation: OperationOn & { amount: Money; final: boolean }): Promise<CaptureAnswer>;
   /** Releases the authorised money of `of` and keeps what is captured. Succeeds if nothing is or ever was authorised. */
   void(operation: OperationOn): Promise<void>;
-  refund(operation: OperationOn & { amount: Money; reason: string }): Promise<RefundAnswer>;
+  refund(operation: OperationOn & { amount: Money }): Promise<RefundAnswer>;
 }
 
 export type { AuthorisationAnswer, Held } from '../../domain/payment/provider-calls.js';

@@ -3,8 +3,16 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema } from '../kernel/id.js';
 import { amountSchema } from '../kernel/money.js';
+import { personal, plainBefore } from '../kernel/personal.js';
 import { shortText } from '../kernel/text.js';
-import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema } from '../order/events.js';
+import {
+  announcedUnits,
+  customerIdSchema,
+  lineUnitsSchema,
+  orderIdSchema,
+  returnedUnitsSchema,
+  withReasonsApart,
+} from '../order/events.js';
 
 export const shipmentIdSchema = idSchema('shipment');
 export const returnIdSchema = idSchema('return');
@@ -20,7 +28,7 @@ export const problemReasonSchema = shortText(200);
 
 const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
 const transport = { tracking: trackingSchema.optional(), carrier: carrierSchema.optional() };
-const problem = { reason: problemReasonSchema.optional() };
+const problem = { reason: personal(problemReasonSchema).optional() };
 const aReturn = { returnId: returnIdSchema, orderId: orderIdSchema };
 
 export const shipmentEvents = {
@@ -45,23 +53,20 @@ export const shipmentEvents = {
   },
   ShipmentDispatched: { version: 1, data: z.strictObject(shipment) },
   /** The carrier could not deliver it. It may try again, return it or lose it. */
-  ShipmentDeliveryFailed: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
+  ShipmentDeliveryFailed: { ...plainBefore, data: z.strictObject({ ...shipment, ...problem }) },
   /** The shipment is missing. It may still be found. */
-  ShipmentLost: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
+  ShipmentLost: { ...plainBefore, data: z.strictObject({ ...shipment, ...problem }) },
   ShipmentDelivered: { version: 1, data: z.strictObject(shipment) },
 } satisfies EventDefinitions;
 
 export const returnEvents = {
   ReturnRequested: {
-    version: 1,
-    data: z.strictObject({
-      ...aReturn,
-      customerId: customerIdSchema,
-      lines: z.array(requestedUnitsSchema).min(1),
-    }),
+    version: 2,
+    data: z.strictObject({ ...aReturn, customerId: customerIdSchema, ...announcedUnits }),
+    upcast: { 1: withReasonsApart },
   },
   ReturnApproved: { version: 1, data: z.strictObject(aReturn) },
-  ReturnDeclined: { version: 1, data: z.strictObject({ ...aReturn, reason: returnReasonSchema }) },
+  ReturnDeclined: { ...plainBefore, data: z.strictObject({ ...aReturn, reason: personal(returnReasonSchema) }) },
   /** The units that came back, where they arrived, and the refund for them. */
   ReturnReceived: {
     version: 1,

@@ -4,7 +4,7 @@ import type { ReturnEvent } from './events.js';
 import { type ReturnCommand, returns } from './return.js';
 
 const ids = { returnId: 'return_1', orderId: 'order_7' };
-const asked = { customerId: 'customer_1', lines: [{ lineId: '1', quantity: 2, reason: 'too small' }] };
+const asked = { customerId: 'customer_1', lines: [{ lineId: '1', quantity: 2 }], reasons: ['too small'] };
 const request: ReturnCommand & { type: 'RequestReturn' } = { type: 'RequestReturn', ...ids, ...asked };
 const requested: ReturnEvent = { type: 'ReturnRequested', data: { ...ids, ...asked } };
 const approve = { type: 'ApproveReturn' } as const;

@@ -1,15 +1,14 @@
 // A return: requested → approved → received, or declined. The order decides which units come back and what they are worth.
 import { type Decider, existing } from '../kernel/decider.js';
+import type { Personal } from '../kernel/personal.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
-import type { LineUnits, ReturnedUnits } from '../order/events.js';
+import type { AnnouncedUnits, LineUnits, ReturnedUnits } from '../order/events.js';
 import { type ReturnEvent, returnEvents } from './events.js';
 
-export type RequestedUnits = LineUnits & { reason: string };
-
 export type ReturnCommand =
-  | { type: 'RequestReturn'; returnId: string; orderId: string; customerId: string; lines: RequestedUnits[] }
+  | ({ type: 'RequestReturn'; returnId: string; orderId: string; customerId: string } & AnnouncedUnits)
   | { type: 'ApproveReturn' }
-  | { type: 'DeclineReturn'; reason: string }
+  | { type: 'DeclineReturn'; reason: Personal<string> }
   /** The order has taken the units back. */
   | { type: 'RecordReceived'; lines: ReturnedUnits[]; location: string; amount: number };
 
@@ -20,8 +19,10 @@ export interface Return {
   orderId: string;
   customerId: string;
   status: (typeof RETURN_STATUSES)[number];
-  lines: readonly RequestedUnits[];
-  declineReason?: string;
+  lines: readonly LineUnits[];
+  /** One for each entry of `lines`. */
+  reasons: AnnouncedUnits['reasons'];
+  declineReason?: Personal<string>;
   /** The units that came back, where they arrived, and the refund for them, in minor units of the order's currency. */
   received?: { lines: readonly ReturnedUnits[]; location: string; amount: number };
 }

@@ -2,6 +2,7 @@
 // dispatch whether its units may leave. A planned shipment whose units the order has cancelled or sent otherwise is cancelled.
 import { type Decider, existing } from '../kernel/decider.js';
 import { changed, changes, defined, sameJson } from '../kernel/json.js';
+import type { Personal } from '../kernel/personal.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits } from '../order/events.js';
 import { type Parcel, type StockNeed, stockNeeds, unitsAt } from '../order/parcels.js';
@@ -25,7 +26,7 @@ export interface Transport {
 
 /** A problem on the way. */
 interface Mishap {
-  reason?: string | undefined;
+  reason?: Personal<string> | undefined;
 }
 
 export interface Shipment extends Transport, Mishap {
@@ -108,10 +109,15 @@ function onItsWay(
   const { reason } = command;
   const told = { ...data, ...defined({ reason }) };
   if (command.type === 'RecordLoss') {
-    return status === 'lost' && reason === known ? [] : [{ type: 'ShipmentLost', data: told }];
+    return status === 'lost' && sameText(reason, known) ? [] : [{ type: 'ShipmentLost', data: told }];
   }
   if (status === 'delivered') return reject('conflict', `${shipmentId} is already delivered.`);
-  return status === 'failed' && reason === known ? [] : [{ type: 'ShipmentDeliveryFailed', data: told }];
+  return status === 'failed' && sameText(reason, known) ? [] : [{ type: 'ShipmentDeliveryFailed', data: told }];
+}
+
+/** The same text has the same seal. */
+function sameText(a: Personal<string> | undefined, b: Personal<string> | undefined): boolean {
+  return sameJson(a ?? null, b ?? null);
 }
 
 function evolve(state: Shipment | null, { type, data }: ShipmentEvent, at: number): Shipment {

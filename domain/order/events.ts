@@ -5,7 +5,7 @@ import { emailKeySchema, emailSchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
-import { personal } from '../kernel/personal.js';
+import { personal, plainBefore } from '../kernel/personal.js';
 import type { RejectionCode } from '../kernel/rejection.js';
 import { METHOD_KINDS } from '../payment/method-kinds.js';
 import { MAX_QUANTITY, quantitySchema } from '../stock/events.js';
@@ -135,8 +135,23 @@ const subject = (data: { customerId: string }) => data.customerId;
 const order = { orderId: orderIdSchema };
 /** The id that recognises a repeated fulfilment, cancellation, return or collection. */
 const operationId = z.string().min(1).max(200);
+/** What a customer or a member of staff writes may be personal. What the shop itself states is stored as it is. */
+const writtenReason = personal(z.string().min(1).max(200));
 /** Units of a line, and units that came back. */
 export const lineUnitsSchema = z.strictObject({ lineId: orderLineIdSchema, quantity: quantitySchema });
+/** Units that a customer wants to send back. `reasons`: one for each entry, sealed as one value because a return may be large. */
+export const announcedUnits = {
+  lines: z.array(lineUnitsSchema).min(1),
+  reasons: personal(z.array(z.string().min(1).max(200)).min(1)),
+};
+/** Version 1 had the reasons in the lines. */
+export function withReasonsApart({ lines, ...data }: { lines: (LineUnits & { reason: string })[] }) {
+  return {
+    ...data,
+    lines: lines.map(({ lineId, quantity }) => ({ lineId, quantity })),
+    reasons: lines.map(({ reason }) => reason),
+  };
+}
 /** Most entries in a list of units of an order. A line may appear more than once. */
 export const MAX_UNITS_ENTRIES = 2_000;
 export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
@@ -156,7 +171,7 @@ const parcels = z.array(parcelSchema);
 export const STAFF_HOLD_CODES = ['address', 'customer_request', 'fraud', 'payment', 'other'] as const;
 /** Reasons why an order is not sent. The first ones are set by the shop itself when units or money are missing. */
 export const HOLD_CODES = ['stock_shortfall', 'payment_failed', 'authorisation_lapsed', ...STAFF_HOLD_CODES] as const;
-const hold = { code: z.enum(HOLD_CODES), note: z.string().min(1).max(200).optional() };
+const hold = { code: z.enum(HOLD_CODES), note: writtenReason.optional() };
 const reallocation = z.strictObject({
   ...order,
   reallocationId: operationId,
@@ -221,18 +236,18 @@ export const orderEvents = {
     }),
   },
   /** The order was given up before it was confirmed. Its checkout undoes the completed steps. */
-  OrderWithdrawn: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
+  OrderWithdrawn: { ...plainBefore, data: z.strictObject({ ...order, reason: writtenReason }) },
   /** The order was not paid in time. */
   OrderExpired: { version: 1, data: z.strictObject({ ...order, detail: z.string().max(1_000) }) },
   /** The checkout of an order that was given up has undone all completed steps. */
   CheckoutUndone: { version: 1, data: z.strictObject(order) },
   /** The customer does not pay the amount, or gets it back. It includes the shipping if nothing more will be sent. */
   OrderLinesCancelled: {
-    version: 1,
+    ...plainBefore,
     data: z.strictObject({
       ...order,
       cancellationId: operationId,
-      reason: z.string().min(1).max(200),
+      reason: writtenReason,
       ...chargedUnits,
       from: parcels,
     }),
@@ -250,13 +265,9 @@ export const orderEvents = {
   },
   /** A return was requested. The units cannot be requested again until they have arrived or the return is closed. */
   ReturnOpened: {
-    version: 1,
-    data: z.strictObject({
-      ...order,
-      operationId,
-      returnId: operationId,
-      lines: z.array(lineUnitsSchema.extend({ reason: z.string().min(1).max(200) })).min(1),
-    }),
+    version: 2,
+    data: z.strictObject({ ...order, operationId, returnId: operationId, ...announcedUnits }),
+    upcast: { 1: withReasonsApart },
   },
   /** The return was closed without any units. */
   ReturnClosed: { version: 1, data: z.strictObject({ ...order, returnId: operationId }) },
@@ -284,7 +295,7 @@ export const orderEvents = {
   /** Stock and payment are settled for this fulfilment, cancellation, return or collection. */
   OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
   /** Nothing is sent until the order is resumed. */
-  OrderHeld: { version: 1, data: z.strictObject({ ...order, ...hold }) },
+  OrderHeld: { ...plainBefore, data: z.strictObject({ ...order, ...hold }) },
   /** `code`: the holds that end. If absent, every hold ends. */
   OrderResumed: { version: 1, data: z.strictObject({ ...order, code: hold.code.optional() }) },
   /** The number of units at a location that are held for the order but missing. 0 once none are missing. */
@@ -303,7 +314,7 @@ export const orderEvents = {
   OrderReallocated: { version: 1, data: reallocation },
   ReallocationAbandoned: { version: 1, data: z.strictObject({ ...order, reallocationId: operationId }) },
   /** All units are cancelled (by `OrderLinesCancelled`) and none was sent. */
-  OrderCancelled: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
+  OrderCancelled: { ...plainBefore, data: z.strictObject({ ...order, reason: writtenReason }) },
   /** All units are fulfilled or cancelled, and at least one was fulfilled. */
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
@@ -312,6 +323,7 @@ export type LineUnits = z.output<typeof lineUnitsSchema>;
 export type ReturnedUnits = z.output<typeof returnedUnitsSchema>;
 export type OrderLine = z.output<typeof orderLineSchema>;
 export type Shipping = z.output<typeof shippingSchema>;
+export type AnnouncedUnits = z.output<z.ZodObject<typeof announcedUnits>>;
 export type Hold = z.output<z.ZodObject<typeof hold>>;
 export type AppliedTaxRate = z.output<typeof appliedTaxRateSchema>;
 export type TaxAmount = z.output<typeof taxAmountSchema>;

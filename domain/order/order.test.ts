@@ -673,11 +673,11 @@ describe('An order', () => {
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0-12')).to.equal('QRSTVWXYZ0-12');
   });
 
-  const announced = [{ lineId: '1', quantity: 1, reason: 'broken' }];
-  const openReturn = { type: 'OpenReturn', returnId: 'return_1', lines: announced } as const;
+  const announced = { lines: [{ lineId: '1', quantity: 1 }], reasons: ['broken'] };
+  const openReturn = { type: 'OpenReturn' as const, returnId: 'return_1', ...announced };
   const returnOpened: OrderEvent = {
     type: 'ReturnOpened',
-    data: { orderId, operationId: 'return_1/request', returnId: 'return_1', lines: announced },
+    data: { orderId, operationId: 'return_1/request', returnId: 'return_1', ...announced },
   };
   const closed: OrderEvent = { type: 'ReturnClosed', data: { orderId, returnId: 'return_1' } };
 
@@ -796,6 +796,37 @@ describe('An order', () => {
     given([placed, confirmed])
       .when({ ...reallocate, from: mugs(2) })
       .then([{ type: 'ReallocationRequested', data: { orderId, ...move, from: mugs(2) } }]);
+  });
+
+  it('reallocates several groups of units at a time, each on its own', () => {
+    const [first, second] = ['r1', 'r2'].map((id) => ({ ...move, reallocationId: id }));
+    const ask = (one: typeof move): OrderEvent => ({ type: 'ReallocationRequested', data: { orderId, ...one } });
+    const both = [placed, confirmed, oneSent, ask(the(first))];
+    given(both)
+      .when({ type: 'Reallocate', ...the(second) })
+      .thenRejected('conflict');
+    const open = [placed, confirmed, ask(the(first)), ask(the(second))];
+    const phasesAfter = (event: OrderEvent) =>
+      given([...open, event]).state.unsettled.map((one) => one.kind === 'reallocation' && [one.operationId, one.phase]);
+    expect(phasesAfter({ type: 'OrderReallocated', data: { orderId, ...the(second) } })).to.deep.equal([
+      ['r1', 'requested'],
+      ['r2', 'moved'],
+    ]);
+    expect(phasesAfter({ type: 'ReallocationAbandoned', data: { orderId, reallocationId: 'r1' } })).to.deep.equal([
+      ['r1', 'abandoned'],
+      ['r2', 'requested'],
+    ]);
+    const moved: OrderEvent = { type: 'OrderReallocated', data: { orderId, ...the(first) } };
+    given([placed, confirmed, ask(the(first)), moved])
+      .when({ type: 'Reallocate', ...the(second) })
+      .then([ask(the(second))]);
+    const decide = { type: 'RecordReallocation', reallocationId: 'r1', reserved: true } as const;
+    given([placed, confirmed, ask(the(first)), moved])
+      .when(decide)
+      .then([]);
+    given([placed, confirmed, ask({ ...the(first), from: mugs(2) }), oneSent])
+      .when(decide)
+      .then([{ type: 'ReallocationAbandoned', data: { orderId, reallocationId: 'r1' } }]);
   });
 
   it('cancels missing units before available ones', () => {

@@ -14,6 +14,7 @@ import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import type { MethodKind } from '../payment/method-kinds.js';
 import { CHECKOUT_STARTED, type CheckoutState, checkoutAfter } from './checkout-state.js';
 import {
+  type AnnouncedUnits,
   type AppliedCoupon,
   type Hold,
   type LineUnits,
@@ -72,7 +73,7 @@ export type OrderCommand =
   /** The order was not paid in time. */
   | { type: 'ExpireOrder'; detail: string }
   /** Only before the order is confirmed. Its checkout undoes the completed steps. */
-  | { type: 'CancelOrder'; reason: string }
+  | { type: 'CancelOrder'; reason: Personal<string> }
   /** All completed steps of the checkout have been undone. */
   | { type: 'EndCheckout' }
   /** This number of units at a location is missing. The order is held until they are back or are taken from elsewhere. */
@@ -92,11 +93,11 @@ export type OrderCommand =
 type OperationCommand =
   /** `location`: where the units leave. Required if they are at several locations. */
   | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; location?: string }
-  | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
+  | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: Personal<string> }
   /** `location`: where the goods arrive. Required if they were sent from several locations. */
   | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
   /** Requests the return of sent units. */
-  | { type: 'OpenReturn'; returnId: string; lines: readonly AnnouncedUnits[] }
+  | ({ type: 'OpenReturn'; returnId: string } & AnnouncedUnits)
   /** Moves units of the order to other locations before they are sent. */
   | { type: 'Reallocate'; reallocationId: string; from: Parcel; to: readonly Parcel[] }
   /** Captures the amount that is still unpaid for sent goods. */
@@ -134,9 +135,6 @@ export interface Order extends Omit<Placed, 'lines' | 'coupons'> {
   unsettled: readonly Operation[];
 }
 
-/** Units announced for a return, with the reason. */
-export type AnnouncedUnits = LineUnits & { reason: string };
-
 interface LineState extends OrderLine {
   fulfilled: number;
   cancelled: number;
@@ -169,7 +167,7 @@ export type Operation = { operationId: string; at: number; amount: number } & (
   /** Moves no units, so its amount is 0. */
   | { kind: 'collection' }
   /** The return has to be notified. */
-  | { kind: 'return_request'; returnId: string; lines: readonly AnnouncedUnits[] }
+  | ({ kind: 'return_request'; returnId: string } & AnnouncedUnits)
   /** The units stay with the order. */
   | { kind: 'reallocation'; from: Parcel; to: readonly Parcel[]; phase: 'requested' | 'moved' | 'abandoned' }
 );
@@ -471,7 +469,7 @@ export function isShort(holds: readonly Hold[]): boolean {
 
 /** The text of a hold for people. */
 export function holdText({ code, note }: Hold): string {
-  return note ?? code;
+  return typeof note === 'string' ? note : code;
 }
 
 function withMissing(missing: readonly Parcel[], { sku, location, quantity }: Parcel): readonly Parcel[] {
@@ -524,14 +522,14 @@ function recordReallocation(
 }
 
 function openReturn(
-  { returnId, lines }: Extract<OrderCommand, { type: 'OpenReturn' }>,
+  { returnId, lines, reasons }: Extract<OrderCommand, { type: 'OpenReturn' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const operationId = returnRequestId(returnId);
   if (acted(state, operationId)) return [];
   const units = unitsToReturn(state, lines);
   if (isRejection(units)) return units;
-  return [{ type: 'ReturnOpened', data: { orderId: state.orderId, operationId, returnId, lines: [...lines] } }];
+  return [{ type: 'ReturnOpened', data: { orderId: state.orderId, operationId, returnId, lines, reasons } }];
 }
 
 function receiveReturn(
@@ -791,11 +789,11 @@ function evolve(state: Order | null, event: OrderEvent, at: number): Order {
       );
     }
     case 'ReturnOpened': {
-      const { operationId, returnId, lines } = data;
-      const openReturns = [...known.openReturns, { returnId, lines: lines.map(({ reason, ...units }) => units) }];
+      const { operationId, returnId, lines, reasons } = data;
+      const openReturns = [...known.openReturns, { returnId, lines }];
       return recorded(
         { ...known, openReturns },
-        { kind: 'return_request', operationId, at, amount: 0, returnId, lines },
+        { kind: 'return_request', operationId, at, amount: 0, returnId, lines, reasons },
       );
     }
     case 'ReturnClosed':

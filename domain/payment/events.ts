@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
-import { personal } from '../kernel/personal.js';
+import { personal, plainBefore } from '../kernel/personal.js';
 import { shortText } from '../kernel/text.js';
 import {
   customerIdSchema,
@@ -124,12 +124,12 @@ export const paymentEvents = {
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
   /** `taxes`: the taxes in the amount, by rate. `location`: where the returned goods arrived. */
   RefundRequested: {
-    version: 1,
+    ...plainBefore,
     data: z.strictObject({
       ...operation,
       authorisationId,
       amount: amountSchema.min(1),
-      reason: reasonSchema,
+      reason: personal(reasonSchema),
       taxes: taxAmountsSchema.optional(),
       location: locationSchema.optional(),
     }),
@@ -155,8 +155,8 @@ export const paymentEvents = {
   },
   /** Staff have stated the outcome of an operation that the provider did not report. The outcome itself is the next event. */
   PaymentOperationResolved: {
-    version: 1,
-    data: z.strictObject({ ...operation, outcome: z.enum(RECORDED_OUTCOMES), reason: shortText(200) }),
+    ...plainBefore,
+    data: z.strictObject({ ...operation, outcome: z.enum(RECORDED_OUTCOMES), reason: personal(shortText(200)) }),
   },
 } satisfies EventDefinitions;
 

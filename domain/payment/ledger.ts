@@ -59,7 +59,7 @@ export interface Refund extends LedgerOperation {
   /** The operation id of the authorisation that was captured. */
   authorisationId: string;
   amount: number;
-  reason: string;
+  reason: Personal<string>;
   /** The taxes in the amount, by rate. */
   taxes?: readonly TaxAmount[] | undefined;
   /** Where the returned goods arrived. */

@@ -745,7 +745,7 @@ describe('A payment', () => {
     later([requested, authorised, captureRequested], stateDone('c1')).then([resolved('c1', 'done'), captured]);
     later([requested, authorised, captureRequested], stateFailed('c1')).then([
       resolved('c1', 'failed'),
-      { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'seen in the dashboard' } },
+      { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'stated by staff' } },
     ]);
     later([...isCaptured, refundRequested], { ...stateDone('r1'), providerRef: 're' }).then([
       resolved('r1', 'done'),
@@ -753,7 +753,7 @@ describe('A payment', () => {
     ]);
     later([...isCaptured, refundRequested], stateFailed('r1')).then([
       resolved('r1', 'failed'),
-      { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'seen in the dashboard' } },
+      { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'stated by staff' } },
     ]);
     later([requested, voidRequested], stateDone('void')).then([resolved('void', 'done'), voided]);
     later([requested, voidRequested], stateFailed('void')).thenRejected('rule_violated');

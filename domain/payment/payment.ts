@@ -3,6 +3,7 @@
 import type { Decider } from '../kernel/decider.js';
 import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
+import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import type { TaxAmount } from '../order/events.js';
 import { taxesOfPart, taxesWithout } from '../order/taxes.js';
@@ -67,14 +68,14 @@ export type PaymentCommand =
           type: 'RequestRefund';
           amount: number;
           currency?: string;
-          reason: string;
+          reason: Personal<string>;
           taxes?: readonly TaxAmount[];
           location?: string;
         }
       | { type: 'RecordRefunded'; amount?: number; providerRef?: string }
       | { type: 'RecordRefundFailed'; reason: string }
       /** `providerRef`: the provider's name for the money, if the ledger does not have it. */
-      | { type: 'ResolveOperation'; outcome: RecordedOutcome; providerRef?: string; reason: string }
+      | { type: 'ResolveOperation'; outcome: RecordedOutcome; providerRef?: string; reason: Personal<string> }
     ))
   | DisputeFact;
 
@@ -388,6 +389,9 @@ function recordDispute(command: DisputeFact, { paymentId, orderId, disputes }: P
   return [...opened, { type: 'DisputeClosed', data: { ...ids, outcome } }];
 }
 
+/** The reason of a failure that staff have stated. Their own words are in the statement. */
+const STATED = 'stated by staff';
+
 /** What staff state is recorded as if the provider had said it, after the statement itself. */
 function resolveOperation(command: Command<'ResolveOperation'>, state: Payment, now: number): Decision {
   const { operationId, outcome, reason } = command;
@@ -411,7 +415,7 @@ function resolveOperation(command: Command<'ResolveOperation'>, state: Payment, 
 
 function statedFact(
   { kind, operationId, amount }: ProviderOperation,
-  { outcome, reason, providerRef }: Command<'ResolveOperation'>,
+  { outcome, providerRef }: Command<'ResolveOperation'>,
   state: Payment,
 ): PaymentCommand | Rejection {
   const isDone = outcome === 'done';
@@ -426,11 +430,11 @@ function statedFact(
     case 'capture':
       return isDone
         ? { type: 'RecordCaptured', operationId, amount, ...defined({ providerRef }) }
-        : { type: 'RecordCaptureFailed', operationId, reason };
+        : { type: 'RecordCaptureFailed', operationId, reason: STATED };
     case 'refund':
       return isDone
         ? { type: 'RecordRefunded', operationId, amount, ...defined({ providerRef }) }
-        : { type: 'RecordRefundFailed', operationId, reason };
+        : { type: 'RecordRefundFailed', operationId, reason: STATED };
     case 'void':
       return isDone
         ? { type: 'RecordVoided', operationId }

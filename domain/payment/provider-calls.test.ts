@@ -121,7 +121,7 @@ describe('The next call to the provider', () => {
     const taken = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
     const asked = [...taken, refundRequested('r1', 300), refundRequested('r2', 200)];
     const refunded: PaymentEvent = { type: 'PaymentRefunded', data: { ...ids, operationId: 'r1', amount: 300 } };
-    expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300, reason: 'damaged' });
+    expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300 });
     expect(due(...asked, refunded)).to.deep.include({ operationId: 'r2' });
     expect(due(...asked, disputeOpened)).to.equal(undefined);
     expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isForbidden: false });

@@ -43,7 +43,7 @@ export type ProviderCall = {
   /** The renewal holds the same money, so this authorisation is released. */
   | { call: 'release' }
   /** `isForbidden`: a bank has returned so much that this refund must not be made. It counts only if it was made before. */
-  | { call: 'refund'; amount: number; reason: string; isForbidden: boolean }
+  | { call: 'refund'; amount: number; isForbidden: boolean }
 );
 
 /** The next call. Undefined if nothing is due, or if the customer has to act. `now` in ms. */
@@ -85,11 +85,11 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
   }
   const refund = isDisputed(state) ? undefined : refunds.find(({ status }) => status === 'requested');
   if (refund) {
-    const { amount, reason } = refund;
+    const { amount } = refund;
     const made = refunds.filter(({ status }) => status === 'refunded');
     const isForbidden = amount > refundableOf({ ...state, refunds: made });
     const due = call(refund, valueAt(byId, refund.authorisationId));
-    return { ...due, retrieve: due.retrieve || isForbidden, call: 'refund', amount, reason, isForbidden };
+    return { ...due, retrieve: due.retrieve || isForbidden, call: 'refund', amount, isForbidden };
   }
   return undefined;
 }

@@ -320,7 +320,8 @@ describe('The settlement of a requested return', () => {
     const request: OrderCommand = {
       type: 'OpenReturn',
       returnId: 'return_1',
-      lines: [{ lineId: '1', quantity: 1, reason: 'broken' }],
+      lines: [{ lineId: '1', quantity: 1 }],
+      reasons: ['broken'],
     };
     expect(followOf([sendMug, request])).to.deep.equal([
       ['return#1', { ...request, type: 'RequestReturn', orderId: ids.orderId, customerId: CUSTOMER }],

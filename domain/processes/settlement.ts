@@ -226,9 +226,14 @@ function restock({ operationId, back }: Of<'return'>): Step {
 /** Also issued by the endpoint that requests the return, so that the return exists when it answers. */
 export function requestReturn(
   { orderId, customerId }: Pick<Order, 'orderId' | 'customerId'>,
-  { operationId, returnId, lines }: Pick<Of<'return_request'>, 'operationId' | 'returnId' | 'lines'>,
+  {
+    operationId,
+    returnId,
+    lines,
+    reasons,
+  }: Pick<Of<'return_request'>, 'operationId' | 'returnId' | 'lines' | 'reasons'>,
 ): Issued<ReturnCommand, Return | null> {
-  const command: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: [...lines] };
+  const command: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines, reasons };
   return issued(operationId, returns, streamOf(returnId), command);
 }
 

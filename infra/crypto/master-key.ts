@@ -5,16 +5,7 @@ import { OperatorError } from '../../domain/kernel/errors.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import { keptSecret, readIfThere } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
-
-/**
- * Wraps data keys. Asynchronous and bound to the subject, so that KMS (Encrypt, Decrypt, encryption context) can implement it as
- * well.
- */
-export interface KeyWrap {
-  wrap(dataKey: Uint8Array, subject: string): Promise<Uint8Array>;
-  /** Throws if the wrapped key was changed, belongs to another subject, or was wrapped with another master key. */
-  unwrap(wrapped: Uint8Array, subject: string): Promise<Uint8Array>;
-}
+import { isUnderKms, type KeyWrap } from './key-wrap.js';
 
 export class MasterKeyInvalid extends OperatorError {
   override name = 'MasterKeyInvalid';
@@ -51,6 +42,8 @@ export function createLocalKeyWrap(masterKey: Uint8Array): KeyWrap {
   return {
     wrap: async (dataKey, subject) => encrypt(wrappingKey, dataKey, subject),
     unwrap: async (wrapped, subject) => {
+      if (isUnderKms(wrapped))
+        throw new MasterKeyInvalid(`The data key of ${subject} is under a KMS key; set COMMERCE_KMS_KEY to that key.`);
       try {
         return decrypt(wrappingKey, wrapped, subject);
       } catch (cause) {

@@ -1,11 +1,11 @@
 // Seals personal fields with one data key per data subject (AES-256-GCM), and opens them while that key exists.
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { OperatorError, Problem } from '../../domain/kernel/errors.js';
+import { Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventTypes } from '../../domain/kernel/event.js';
-import { FORGOTTEN, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
-import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
-import type { KeyWrap } from './master-key.js';
+import { FORGOTTEN, type Forgotten, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
+import { decrypt, encrypt, KEY_BYTES, NONCE_BYTES } from './aes-gcm.js';
+import type { KeyWrap } from './key-wrap.js';
 import type { SubjectKey, SubjectKeys } from './subject-keys.js';
 
 /**
@@ -16,45 +16,47 @@ export const DATA_KEY_TTL_MS = 30_000;
 
 const CACHED_DATA_KEYS = 10_000;
 
-/**
- * A sealed value was changed or moved to another subject, or its key is lost. It must be restored; it is not a forgotten value.
- */
-export class SealBroken extends OperatorError {
-  override name = 'SealBroken';
-  constructor({ sealed, at }: Sealed, reason: string, options?: ErrorOptions) {
-    super(`The personal value of ${sealed} at ${at} cannot be opened: ${reason}`, options);
-  }
-}
-
 export function createPersonalData({
   keys,
   keyWrap,
   eventTypes,
+  onUnreadable = () => {},
   now = () => performance.now(),
 }: {
   keys: SubjectKeys;
   keyWrap: KeyWrap;
   eventTypes: EventTypes;
+  /** A value cannot be opened, although its subject was not forgotten. */
+  onUnreadable?: (value: Sealed, because: string) => void;
   /** Milliseconds from an arbitrary start, for the age of cached keys. */
   now?: () => number;
 }): PersonalData {
-  // Promises, so that concurrent callers ask the store once.
-  const cache = new LRUCache<string, Promise<DataKey>>({
+  // Promises, so that concurrent callers ask the store once. A missing key is not remembered: another process may create it.
+  const cache = new LRUCache<string, Promise<DataKey | 'missing'>>({
     max: CACHED_DATA_KEYS,
     ttl: DATA_KEY_TTL_MS,
     ttlResolution: 0,
     perf: { now },
   });
 
-  function dataKeyOf(subject: string, load: (subject: string) => Promise<DataKey>): Promise<DataKey> {
-    const cached = cache.get(subject);
-    if (cached) return cached;
-    const loading = load(subject);
-    cache.set(subject, loading);
-    loading.catch(() => {
+  function remembered<K extends DataKey | 'missing'>(subject: string, loading: Promise<K>): Promise<K> {
+    const drop = () => {
       if (cache.peek(subject) === loading) cache.delete(subject);
-    });
+    };
+    cache.set(subject, loading);
+    loading.then((key) => key === 'missing' && drop(), drop);
     return loading;
+  }
+
+  async function load(subject: string): Promise<DataKey | 'missing'> {
+    const found = await keys.get(subject);
+    return found ? unwrap(subject, found) : 'missing';
+  }
+
+  async function keyToSeal(subject: string): Promise<DataKey> {
+    const cached = cache.get(subject);
+    const known = cached && (await cached);
+    return known === undefined || known === 'missing' ? remembered(subject, loadOrCreate(subject)) : known;
   }
 
   /**
@@ -77,7 +79,7 @@ export function createPersonalData({
     if (!personal || fields.length === 0) return event;
 
     const subject = personal.subject(data as never);
-    const kept = await dataKeyOf(subject, loadOrCreate);
+    const kept = await keyToSeal(subject);
     if (kept === 'forgotten' && !personal.afterForgetting)
       throw new Problem('rule_violated', `${subject} was forgotten: its personal data cannot be recorded again.`);
     const key = kept === 'forgotten' ? createSecretKey(randomBytes(KEY_BYTES)) : kept;
@@ -88,22 +90,25 @@ export function createPersonalData({
     return { ...event, data: { ...data, ...Object.fromEntries(sealed) } };
   }
 
-  async function open<T>(value: T | Sealed) {
+  async function sealFor<T>(subject: string, place: string, value: T): Promise<Sealed> {
+    const kept = await keyToSeal(subject);
+    if (kept === 'forgotten') return sealValue(createSecretKey(randomBytes(KEY_BYTES)), subject, place, value);
+    return sealValue(kept, subject, place, value, nonceOf(kept, place, value));
+  }
+
+  async function open<T>(value: T | Sealed): Promise<T | Forgotten> {
     if (!isSealed(value)) return value;
-    const key = await dataKeyOf(value.sealed, async (subject) => {
-      const found = await keys.get(subject);
-      if (!found)
-        throw new SealBroken(
-          value,
-          'the key store never had its key. Use the store of this log, or restore a backup, which has the keys.',
-        );
-      return unwrap(subject, found);
-    });
-    return key === 'forgotten' ? FORGOTTEN : (openValue(key, value) as T);
+    const key = await (cache.get(value.sealed) ?? remembered(value.sealed, load(value.sealed)));
+    if (key === 'forgotten') return FORGOTTEN;
+    const opened = key === 'missing' ? { because: NO_KEY } : openValue(key, value);
+    if ('plain' in opened) return opened.plain as T;
+    onUnreadable(value, opened.because);
+    return { ...FORGOTTEN, because: opened.because };
   }
 
   return {
     seal,
+    sealFor,
     open,
     async forget(subject) {
       await keys.forget(subject);
@@ -114,15 +119,29 @@ export function createPersonalData({
 
 type DataKey = KeyObject | 'forgotten';
 
-function sealValue(key: KeyObject, subject: string, at: string, value: unknown): Sealed {
-  const box = encrypt(key, Buffer.from(JSON.stringify(value)), at);
+const NO_KEY = 'the key store does not have its key';
+const CHANGED = 'it was changed or sealed with another key';
+
+function sealValue(key: KeyObject, subject: string, at: string, value: unknown, nonce?: Uint8Array): Sealed {
+  const box = encrypt(key, Buffer.from(JSON.stringify(value)), at, nonce);
   return { sealed: subject, at, box: box.toString('base64url') };
 }
 
-function openValue(key: KeyObject, value: Sealed): unknown {
+/** The same for the same value at the same place, and for no other. It is keyed, so it says nothing about the value. */
+function nonceOf(key: KeyObject, place: string, value: unknown): Uint8Array {
+  const nonceKey = createHmac('sha256', key).update('nonces').digest();
+  return createHmac('sha256', nonceKey)
+    .update(JSON.stringify([place, value]))
+    .digest()
+    .subarray(0, NONCE_BYTES);
+}
+
+function openValue(key: KeyObject, { box, at }: Sealed): { plain: unknown } | { because: string } {
+  let text: Buffer;
   try {
-    return JSON.parse(decrypt(key, Buffer.from(value.box, 'base64url'), value.at).toString());
-  } catch (error) {
-    throw new SealBroken(value, 'it was changed, or sealed with another key.', { cause: error });
+    text = decrypt(key, Buffer.from(box, 'base64url'), at);
+  } catch {
+    return { because: CHANGED };
   }
+  return { plain: JSON.parse(text.toString()) };
 }

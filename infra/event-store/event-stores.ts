@@ -1,4 +1,4 @@
-// The event stores by name. Each has a folder here; the folder's parts are loaded when the store is used.
+// The event stores by name. Each has a folder here, with parts that `infra/modules/open-shop.ts` loads when the store is used.
 import type { EventStoreDefinition } from './definition.js';
 import { dynamodb } from './dynamodb/definition.js';
 import { eventstoredb } from './eventstoredb/definition.js';

@@ -13,6 +13,8 @@ export interface RequestContext {
   tokens: ConsistencyTokens;
   seen: SeenCommits;
   observe: Observe;
+  /** The path of the endpoint, with its parameters as such. Absent until the request has matched one. */
+  route?: string;
   /** The headers that report the caller's remaining rate limits. */
   rateLimits?: Record<string, string>;
 }

@@ -37,6 +37,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
   return async (req: Request, res: Response) => {
     const context = contextOf(res);
     context.observe = observe;
+    context.route = path;
     const admitted = await admit(req, res, endpoint);
     authorise(endpoint, admitted);
     // These endpoints ignore the caller's identity, so the scope of an idempotency key is the same with and without a token.

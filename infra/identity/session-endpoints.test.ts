@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -32,10 +32,21 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     dataDir = await mkdtemp(join(tmpdir(), 'commerce-sessions-'));
     pool = createPool({ url: await engines.freshDatabase() });
     await prepareSessions(pool);
-    const masterKey = randomBytes(32);
+    server = await startServer(await shop(), { port: 0 });
+  });
+  after(async () => {
+    await server.close();
+    await pool.end();
+    await rm(dataDir, { recursive: true });
+  });
+
+  const masterKey = randomBytes(32);
+
+  /** With the token key that is in the data folder now. */
+  async function shop() {
     const seals = createSeals(masterKey);
     const tokens = createTokens({ key: await loadTokenKey({ dataDir }), clock });
-    const app = createApp({
+    return createApp({
       endpoints: sessionEndpoints({
         sessions: createPostgresSessions(pool),
         tokens,
@@ -51,13 +62,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
       clock,
       log: pino({ level: 'silent' }),
     });
-    server = await startServer(app, { port: 0 });
-  });
-  after(async () => {
-    await server.close();
-    await pool.end();
-    await rm(dataDir, { recursive: true });
-  });
+  }
 
   async function ask(method: string, path: string, { token, json }: { token?: string; json?: unknown } = {}) {
     const response = await fetch(server.url + path, {
@@ -180,5 +185,17 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     const { rows } = await pool.query('select * from sessions where customer_id = $1', [customerId]);
     for (const secret of [refreshToken.split('.')[3], begun.refreshToken.split('.')[3], token.split('.')[2]])
       expect(JSON.stringify(rows)).not.to.contain(secret);
+  });
+
+  it('goes on with a new token if the key of access tokens is replaced, and the old token is worth nothing', async () => {
+    const first = await begin();
+    const end = (token: string) => ask('DELETE', '/v1/sessions/current', { token });
+    await server.close();
+    await rename(join(dataDir, 'token-key.json'), join(dataDir, 'old-token-key.json'));
+    server = await startServer(await shop(), { port: 0 });
+    expect((await end(first.token)).status).to.equal(401);
+    const { status, body } = await refresh(first.refreshToken);
+    expect({ status, customerId: body.customerId }).to.deep.equal({ status: 200, customerId: first.customerId });
+    expect((await end(body.token)).status).to.equal(204);
   });
 });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { createTestLog, fileOf, randomOf } from '../../test/exported-log.js';
+import { randomOf } from '../../scripts/random.js';
+import { createTestLog, fileOf } from '../../test/exported-log.js';
 import { the } from '../../test/the.js';
 import { verifyFile } from './verify-file.js';
 

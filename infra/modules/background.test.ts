@@ -26,6 +26,7 @@ describe('The background of a shop', () => {
       ['leadership', createLeadership(registry)],
       ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
       ['rebuilds', { attend: async () => {} }],
+      ['reconciliation', {}],
       ['readModels', { projectors: [projector] }],
       ['eventStore', { watermark: async () => 0 }],
       ['config', { comparePerSecond: 50 }],

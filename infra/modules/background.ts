@@ -13,11 +13,17 @@ import { pauseUnlessAborted } from '../retry.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 import type { Parts } from './parts.js';
+import { reportDifferences } from './report-differences.js';
 
 const CONSUMER = 'projectors';
 
 /** Interval at which the leader looks for a day that has ended. */
 const SNAPSHOTS_EVERY_MS = 10 * 60_000;
+
+/** Interval at which the leader compares payments with the provider's records. */
+const RECONCILE_EVERY_MS = 24 * 3_600_000;
+/** A leader first does what customers wait for. */
+const RECONCILE_AFTER_MS = 10 * 60_000;
 
 /** Runs the background work while no other process does, until the signal aborts. Resolves when the work has stopped. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
@@ -33,6 +39,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const decisions = await shop.get('decisions');
   const snapshots = await shop.get('stockSnapshots');
   const rebuilds = await shop.get('rebuilds');
+  const reconciliation = await shop.get('reconciliation');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const archiving = {
@@ -71,6 +78,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
         host.done,
         rebuilds.attend(leading),
         makeSnapshots({ snapshots, log }, leading),
+        comparePayments({ reconciliation, clock, log }, leading),
         runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),
       ]);
@@ -90,6 +98,23 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     (leading) => leadership.during(leading.fence, () => lead(leading)),
     signal,
   );
+}
+
+/** Reports the differences; `commerce reconcile --repair` repairs the safe ones. */
+async function comparePayments(
+  { reconciliation, clock, log }: Pick<Parts, 'reconciliation' | 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!reconciliation.run) return;
+  await pauseUnlessAborted(RECONCILE_AFTER_MS, signal);
+  while (!signal.aborted) {
+    try {
+      await reportDifferences({ run: reconciliation.run, clock, log });
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'the payments could not be compared; it will be tried tomorrow');
+    }
+    await pauseUnlessAborted(RECONCILE_EVERY_MS, signal);
+  }
 }
 
 /** Makes the stock snapshots of the days that have ended, also those of days when no process ran. */

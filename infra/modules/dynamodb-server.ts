@@ -1,7 +1,6 @@
 // DynamoDB, which the profile `aws` and the event store `dynamodb` use: in AWS itself, or at AWS_ENDPOINT_URL.
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { type AwsOptions, createDynamoClient } from '../aws.js';
-import { engineAddresses } from '../engines/addresses.js';
 import type { ShopConfig } from '../shop-config.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import { lazy, type Parts, type Recipes } from './parts.js';
@@ -26,9 +25,8 @@ export interface DynamoParts {
 }
 
 export const dynamoParts = {
-  awsOptions: ({ config: { awsRegion: region } }) =>
-    lazy(async () => {
-      const { awsEndpoint: endpoint } = await engineAddresses();
+  awsOptions: ({ config: { awsRegion: region }, addresses: { awsEndpoint: endpoint } }) =>
+    lazy(() => {
       return endpoint === undefined ? { region, address: region } : { region, endpoint, address: addressOf(endpoint) };
     }),
 

@@ -1,5 +1,6 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
+import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -45,6 +46,8 @@ export const embeddedParts = {
       await createSubjectKeysTable(pool);
       return createPostgresSubjectKeys(pool);
     }),
+
+  keyWrap: ({ masterKey }) => lazy(() => createLocalKeyWrap(masterKey)),
 
   sessions: ({ postgres: { pool }, clock, lifecycle }) =>
     lazy(async () => {

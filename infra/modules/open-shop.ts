@@ -3,13 +3,17 @@ import 'reflect-metadata';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
-import { EVENT_STORES } from '../event-store/event-stores.js';
+import { engineAddresses } from '../engines/addresses.js';
+import type { EventStoreName } from '../event-store/event-stores.js';
+import type { TracesConfig } from '../shop-config.js';
+import type { Tracing } from '../tracing/port.js';
+import { tracedProjector, tracedStore } from '../tracing/traced.js';
 import { apiParts } from './api.js';
 import { archiveParts } from './archive.js';
 import { claimParts } from './claims.js';
 import { containerOf } from './container.js';
-import { createLifecycle } from './lifecycle.js';
-import { constant, type Parts, type ProfileParts, type Recipes } from './parts.js';
+import { createLifecycle, type Lifecycle } from './lifecycle.js';
+import { constant, type EventStoreParts, lazy, type Parts, type ProfileParts, type Recipes } from './parts.js';
 import { paymentParts } from './payments.js';
 import { postgresParts } from './postgres-server.js';
 import { untilReachable } from './reachable.js';
@@ -35,9 +39,12 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   // If one part cannot be opened, the shop closes while other parts still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
+  const tracing = config.traces && (await openTracing(config.traces, lifecycle));
   const recipes: Recipes<Parts, never> = {
     config: constant(config),
+    tracing: constant(tracing),
     lifecycle: constant(lifecycle),
+    addresses: () => lazy(engineAddresses),
     untilReachable: constant((engine) => untilReachable(engine, tell, ended)),
     ...shopParts,
     ...paymentParts,
@@ -45,10 +52,17 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     ...apiParts,
     ...postgresParts,
     ...claimParts,
-    ...(await EVENT_STORES[config.eventStore].parts()),
+    ...(await LOGS[config.eventStore]()),
     ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);
+  if (tracing) {
+    container.onActivation('eventStore', (_, store: Parts['eventStore']) => tracedStore(store, tracing));
+    container.onActivation('readModels', (_, models: Parts['readModels']) => ({
+      ...models,
+      projectors: models.projectors.map((projector) => tracedProjector(projector, tracing)),
+    }));
+  }
   if (onAppend) {
     container.onActivation('eventStore', (_, store: Parts['eventStore']) => telling(store, onAppend));
   }
@@ -62,6 +76,14 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   };
 }
 
+/** Loaded only where traces are made. */
+async function openTracing(traces: TracesConfig, lifecycle: Lifecycle): Promise<Tracing> {
+  const { createTracing } = await import('../tracing/opentelemetry.js');
+  const tracing = createTracing(traces);
+  lifecycle.onClose(tracing.close);
+  return tracing;
+}
+
 function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend']>): EventStore {
   return {
     ...store,
@@ -72,6 +94,14 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
     },
   };
 }
+
+/** An event store is loaded when it is used. */
+const LOGS = {
+  postgres: async () => (await import('../event-store/postgres/postgres-parts.js')).postgresEventStoreParts,
+  dynamodb: async () => (await import('../event-store/dynamodb/dynamodb-parts.js')).dynamodbEventStoreParts,
+  eventstoredb: async () =>
+    (await import('../event-store/eventstoredb/eventstoredb-parts.js')).eventstoredbEventStoreParts,
+} satisfies Record<EventStoreName, () => Promise<Recipes<EventStoreParts, never>>>;
 
 /** A profile is loaded when it is used, so that `embedded` does not load the clients of other engines. */
 const PROFILES = {

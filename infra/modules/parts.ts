@@ -14,6 +14,7 @@ import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
 import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/payment/operations.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { ReconcileOptions, Reconciliation } from '../../commands/payment/reconcile.js';
 import type { Forgetting, Holder } from '../../commands/personal/forgetting.js';
 import type { Openings } from '../../commands/personal/openings.js';
 import type { OrdersOfCustomer, OwnStreams } from '../../commands/personal/own-streams.js';
@@ -52,13 +53,16 @@ import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
 import type { CountedLog } from '../counted-log.js';
+import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
+import type { EngineAddresses } from '../engines/addresses.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { LogLoader } from '../event-store/log-loader.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
+import type { ApiDeps } from '../http/api.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
@@ -66,8 +70,9 @@ import type { BulkFiles } from '../objects/bulk-files.js';
 import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
-import type { ShopSchemas } from '../stores/postgres-stores.js';
+import type { ShopSchemas } from '../stores/schemas.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
+import type { Tracing } from '../tracing/port.js';
 import type { FirstLook } from './first-look.js';
 import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -136,6 +141,8 @@ export interface EventStoreParts {
 /** What each profile has recipes for. */
 export interface ProfileParts {
   subjectKeys: SubjectKeys;
+  /** Wraps the data keys. */
+  keyWrap: KeyWrap;
   sessions: Sessions;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
@@ -154,12 +161,15 @@ export interface ProfileParts {
 
 export interface Parts extends EventStoreParts, ProfileParts {
   config: ShopConfig;
+  addresses: EngineAddresses;
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;
   /** For messages that requests can cause many times. */
   countedLog: CountedLog;
   metrics: Registry;
+  /** Undefined if the product makes no traces. */
+  tracing: Tracing | undefined;
   lifecycle: Lifecycle;
   /** Engines that answer. Their data is not yet verified to belong to this shop. */
   postgresServer: PostgresServer;
@@ -206,12 +216,17 @@ export interface Parts extends EventStoreParts, ProfileParts {
   firstLook: FirstLook;
   runner: CommandRunner;
   leadership: Leadership;
-  /** The work of the agenda in one term of the process that leads. */
-  agendaHandlersOf: (fence: Fence) => AgendaHandlers;
+  /** The work of the agenda in one term of the process that leads; without a fence, where nobody leads. */
+  agendaHandlersOf: (fence: Fence | undefined) => AgendaHandlers;
   processes: Processes;
   paymentService: PaymentService;
   paymentEndpoints: readonly Endpoint[];
   payments: PaymentOperations;
+  /** Compares our payments with the provider's records, and shows the differences in the metrics. */
+  reconciliation: {
+    /** Absent if the provider keeps no records. */
+    run?(options: ReconcileOptions): Promise<Reconciliation>;
+  };
   settlement: Settlement;
   allocator: StockAllocator;
   settings: CurrentSettings;
@@ -230,6 +245,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Verifies the archive against the log, with another public key if one is given. */
   archiveVerification: (options: VerifyOptions, publicKey?: NoteVerifier) => Promise<ArchiveReport>;
   endpoints: readonly Endpoint[];
+  /** The endpoints, and what is enforced around them. */
+  api: Omit<ApiDeps, 'pages'>;
   app: Application;
 }
 

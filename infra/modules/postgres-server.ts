@@ -3,10 +3,9 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';
-import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
-import { createPool, onlyRow, statement } from '../postgres.js';
-import { schemasOf } from '../stores/postgres-stores.js';
+import { createPool, isPathOfServer, onlyRow, requireSearchPath, statement } from '../postgres.js';
+import { schemasOf } from '../stores/schemas.js';
 import { lazy, type PostgresServer, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
@@ -14,9 +13,8 @@ import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 const CONNECTIONS = 32;
 
 export const postgresParts = {
-  postgresServer: ({ config, lifecycle, log, untilReachable }) =>
+  postgresServer: ({ config, addresses: { databaseUrl }, lifecycle, log, untilReachable }) =>
     lazy(async () => {
-      const { databaseUrl } = await engineAddresses();
       let url = databaseUrl;
       if (url === undefined) {
         const server = await openPostgres({
@@ -33,6 +31,7 @@ export const postgresParts = {
       lifecycle.onClose(() => pool.end());
       const engine = postgresEngine(pool, url);
       await untilReachable(engine);
+      if (isPathOfServer(url)) await requireSearchPath(pool, searchPath);
       return { pool, engine, schemas, isOwn: databaseUrl === undefined };
     }),
 } satisfies Partial<Recipes>;

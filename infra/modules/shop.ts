@@ -15,6 +15,7 @@ import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
+import type { Sealed } from '../../domain/kernel/personal.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { createRebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createThrottle } from '../../projections/rebuild/throttle.js';
@@ -23,7 +24,7 @@ import { createStockSnapshots } from '../../projections/snapshots/stock-snapshot
 import { createKnownBackups } from '../backup/known-backups.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
-import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createRecordedOpenings } from '../crypto/recorded-openings.js';
 import { createSeals } from '../crypto/seals.js';
@@ -33,8 +34,10 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
+import { tracedRunner } from '../tracing/traced.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
 import { createDecisions, createQuarantine } from './operators.js';
@@ -72,8 +75,12 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
+  personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
+    lazy(() => {
+      const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
+        log.error({ subject: sealed, at, because }, 'a personal value cannot be opened; it is shown as forgotten');
+      return createPersonalData({ keys, keyWrap, eventTypes, onUnreadable });
+    }),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
@@ -81,7 +88,7 @@ export const shopParts = {
       return createTokens({ key, clock });
     }),
 
-  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
 
   snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
     lazy(() =>
@@ -93,8 +100,8 @@ export const shopParts = {
       }),
     ),
 
-  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
-    lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
+  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog, tracing }) =>
+    lazy(() => openRunner(store, { snapshots, personal, clock, countedLog, tracing })),
 
   openings: ({ runner, clock }) => lazy(() => createOpenings({ runner, clock })),
 
@@ -154,11 +161,12 @@ export const shopParts = {
     holders,
     ownStreams: own,
     ordersOfCustomer: orders,
+    tracing,
     log,
   }) =>
     lazy(() => (fence) => {
-      const store = fenced(ownStore, fence);
-      const runner = openRunner(store, { snapshots, personal, clock, countedLog });
+      const store = fence ? fenced(ownStore, fence) : ownStore;
+      const runner = openRunner(store, { snapshots, personal, clock, countedLog, tracing });
       const processes = assembleProcesses({ runner, clock, providers, log });
       const { allocator: stock, checkout, settlement } = processes;
       const commitments = createStockCommitments({ store });
@@ -222,8 +230,8 @@ export const shopParts = {
 
   quarantine: ({ readModels: { projectors } }) => lazy(() => createQuarantine(projectors)),
 
-  operations: ({ runner, quarantine, checkout, settlement }) =>
-    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, checkout, settlement })),
+  operations: ({ runner, quarantine, personal, checkout, settlement }) =>
+    lazy(() => createOperations({ runner, quarantine, targets: PAUSABLE, personal, checkout, settlement })),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry, decisions: interventions }) =>
     lazy(() =>
@@ -231,11 +239,13 @@ export const shopParts = {
     ),
 } satisfies Partial<Recipes>;
 
+type RunnerParts = Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog' | 'tracing'>;
+
 function openRunner(
   store: EventStore,
-  { snapshots, personal, clock, countedLog: log }: Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog'>,
+  { snapshots, personal, clock, countedLog: log, tracing }: RunnerParts,
 ): CommandRunner {
-  return createCommandRunner({
+  const runner = createCommandRunner({
     store,
     snapshots,
     personal,
@@ -243,6 +253,7 @@ function openRunner(
     eventTypes,
     onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
   });
+  return tracing ? tracedRunner(runner, tracing) : runner;
 }
 
 /** The same store; its commits are refused once the term is over. */

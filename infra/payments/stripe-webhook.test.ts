@@ -30,6 +30,15 @@ describe("A webhook in Stripe's name", () => {
     }
   });
 
+  it('is accepted with either secret while Stripe signs with both, as it does when a secret is rolled', () => {
+    const timestamp = Math.floor(Date.now() / 1000);
+    const signed = (secret: string) => stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp });
+    const [old, rolled] = [signed(SECRET), signed('whsec_rolled')];
+    const both = `${old},${rolled.slice(rolled.indexOf('v1='))}`;
+    for (const secret of [SECRET, 'whsec_rolled'])
+      expect(readStripeEvent(stripe, secret)(Buffer.from(payload), both)).to.have.property('id', 'evt_1');
+  });
+
   it('counts the money of a dispute as withdrawn until the bank has decided, also during an appeal', () => {
     const dispute = { id: 'du_1', payment_intent: 'pi_1', amount: 500, reason: 'fraudulent' };
     const toldOf = (status: string) => {

@@ -12,7 +12,6 @@ import {
   waitUntilTableExists,
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
-import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } from '@aws-sdk/client-kinesis';
 import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
 import { ensureTable, retrySetUp, type TableDefinition } from '../aws.js';
 import { LOG_INDEX } from '../event-store/dynamodb/dynamodb-event-store.js';
@@ -37,7 +36,7 @@ export const STREAM = 'commits';
 const MARK_ID = 'log';
 
 /** Holds one item. */
-const MARK_TABLE = {
+export const MARK_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
   KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
   BillingMode: 'PAY_PER_REQUEST',
@@ -46,7 +45,7 @@ const MARK_TABLE = {
 /** All actions that IAM must allow on the table of the mark. @public */
 export const STORE_MARK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;
 
-const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: 60 };
+export const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: 60 };
 
 export interface DynamoStoreDeps {
   client: DynamoDBClient;
@@ -56,10 +55,10 @@ export interface DynamoStoreDeps {
   isLocal: boolean;
 }
 
-/** All tables of a shop, and with `kinesis` also its stream. */
+/** All tables of a shop. `eraseStream` deletes the stream of their changes. */
 export function dynamoStore(
   { client, engine: { address }, name, isLocal }: DynamoStoreDeps,
-  kinesis?: KinesisClient,
+  eraseStream?: () => Promise<void>,
 ): Store {
   const table = name(TABLES.mark);
 
@@ -105,7 +104,7 @@ export function dynamoStore(
     /** The mark is deleted last, so that the data of an interrupted run still has an owner. */
     async erase() {
       const { mark, ...others } = TABLES;
-      if (kinesis) await deleteStream(kinesis, name(STREAM));
+      await eraseStream?.();
       await Promise.all(Object.values(others).map((kind) => deleteTable(client, name(kind))));
       await deleteTable(client, name(mark));
     },
@@ -126,13 +125,8 @@ async function deleteTable(client: DynamoDBClient, table: string): Promise<void>
   await waitUntilTableNotExists({ client, ...WAIT }, { TableName: table });
 }
 
-async function deleteStream(client: KinesisClient, StreamName: string): Promise<void> {
-  const deletion = new DeleteStreamCommand({ StreamName, EnforceConsumerDeletion: true });
-  await unlessMissing(() => retrySetUp(() => client.send(deletion)));
-  await waitUntilStreamNotExists({ client, ...WAIT }, { StreamName });
-}
-
-async function unlessMissing<T>(request: () => Promise<T>): Promise<T | undefined> {
+/** Undefined if the table or stream does not exist. */
+export async function unlessMissing<T>(request: () => Promise<T>): Promise<T | undefined> {
   try {
     return await request();
   } catch (error) {

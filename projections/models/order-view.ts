@@ -1,12 +1,12 @@
 // The schema of an order in answers.
 import { z } from 'zod';
-import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
-import { SHIPMENT_STATUSES } from '../../domain/fulfilment/shipment.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
-import { HOLD_CODES, lineUnitsSchema, parcelSchema, returnedUnitsSchema } from '../../domain/order/events.js';
+import { HOLD_CODES, lineUnitsSchema, parcelSchema } from '../../domain/order/events.js';
 import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js';
 import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
+import { returnViewSchema } from './return-view.js';
+import { shipmentViewSchema } from './shipment-view.js';
 import { taxesViewSchema } from './taxes-view.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
@@ -150,35 +150,13 @@ export const orderViewSchema = z
     email: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     shipments: z.array(
-      z.strictObject({
-        id: z.string(),
-        status: z.enum(SHIPMENT_STATUSES),
-        location: z.string().optional().meta({ description: 'For support only: the location that it leaves from' }),
-        lines: z.array(lineUnitsSchema),
-        tracking: z.string().optional(),
-        carrier: z.string().optional(),
-        dispatchedAt: time.optional(),
-        failedAt: time.optional().meta({ description: 'The last time that a delivery failed' }),
-        lostAt: time.optional(),
-        deliveredAt: time.optional(),
-        reason: z.string().optional().meta({
-          description: 'For support only: why the delivery failed, or why the shipment counts as lost',
-        }),
+      shipmentViewSchema.omit({ orderId: true }).extend({
+        location: shipmentViewSchema.shape.location
+          .optional()
+          .meta({ description: 'For support only: the location that it leaves from' }),
       }),
     ),
-    returns: z.array(
-      z.strictObject({
-        id: z.string(),
-        status: z.enum(RETURN_STATUSES),
-        lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
-        declineReason: z.string().optional(),
-        received: z.array(returnedUnitsSchema).optional().meta({ description: 'The units that came back' }),
-        refund: moneySchema.optional().meta({
-          description:
-            'The refund for this return. It is less than was paid if some of that was refunded before. Absent while nothing is refunded',
-        }),
-      }),
-    ),
+    returns: z.array(returnViewSchema.omit({ orderId: true, location: true })),
     timeline: z.array(timelineEntrySchema).meta({ description: 'What happened to the order, oldest first' }),
   })
   .meta({ id: 'Order' });

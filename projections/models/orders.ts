@@ -2,14 +2,13 @@
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
 import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
 import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
-import type { Address } from '../../domain/kernel/address.js';
 import { unlessEmpty } from '../../domain/kernel/collections.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import { defined } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
-import type { Personal } from '../../domain/kernel/personal.js';
-import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
-import { fulfilmentStatusOf, holdText, type Order, order as orderDecider } from '../../domain/order/order.js';
+import type { Personal, SealedIn } from '../../domain/kernel/personal.js';
+import type { Hold, LineUnits, OrderEvent } from '../../domain/order/events.js';
+import { fulfilmentStatusOf, type Order, order as orderDecider } from '../../domain/order/order.js';
 import { taxesOf } from '../../domain/order/taxes.js';
 import { chargeOf } from '../../domain/order/worth.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
@@ -25,9 +24,9 @@ import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type Handler, type Projection, projection } from '../runtime/projection.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from './order-view.js';
 import type { Page, PageRequest } from './page.js';
-import { type RefundView, refundView } from './refund-view.js';
-import { type ReturnView, returnView } from './return-view.js';
-import { type ShipmentView, shipmentView } from './shipment-view.js';
+import { refundView, type SealedRefundView } from './refund-view.js';
+import { returnView, type SealedReturnView } from './return-view.js';
+import { type SealedShipmentView, shipmentView } from './shipment-view.js';
 import { taxesView } from './taxes-view.js';
 
 interface Happened extends Details {
@@ -41,7 +40,7 @@ interface Details {
   lines?: LineUnits[];
   shipmentId?: string;
   returnId?: string;
-  reason?: string;
+  reason?: Personal<string>;
 }
 
 /** The part of order#: search keys and the folded order. Personal values stay sealed. */
@@ -53,7 +52,7 @@ interface OrderPart {
   version: number;
   state: Order;
   /** The reason for the rejection or cancellation, as the customer may see it. */
-  reason?: string;
+  reason?: Personal<string>;
   timeline: readonly Happened[];
 }
 
@@ -85,11 +84,16 @@ export type OrderDocument = Partial<OrderPart> & {
   marks?: readonly string[];
 };
 
+type SealedFields = 'shippingAddress' | 'email' | 'reason';
+type SealedParts = 'nextAction' | 'heldReason' | 'holds' | 'timeline' | 'shipments' | 'returns';
+
 /** An order as callers see it, with personal values still sealed. */
-export interface SealedOrderView extends Omit<OrderView, 'shippingAddress' | 'email' | 'nextAction'> {
-  shippingAddress?: Personal<Address>;
-  email?: Personal<string>;
+export interface SealedOrderView extends SealedIn<Omit<OrderView, SealedParts>, SealedFields> {
   nextAction?: { type: 'authenticate'; clientSecret: Personal<string> };
+  holds?: readonly Hold[];
+  timeline: readonly SealedIn<OrderView['timeline'][number], 'reason'>[];
+  shipments: readonly SealedIn<OrderView['shipments'][number], 'reason'>[];
+  returns: readonly Omit<SealedReturnView, 'orderId' | 'location'>[];
 }
 
 /** Undefined if the order itself is not known yet. */
@@ -128,7 +132,6 @@ export function orderView({
     status,
     reason,
     held: holds.length > 0 || undefined,
-    heldReason: unlessEmpty(holds)?.map(holdText).join('; '),
     holds: unlessEmpty([...holds]),
     missing: unlessEmpty([...missing]),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
@@ -210,7 +213,7 @@ export interface Entry<V> {
 }
 
 /** Empty if the order itself is not known yet. */
-export function shipmentsOf(document: OrderDocument): Entry<ShipmentView>[] {
+export function shipmentsOf(document: OrderDocument): Entry<SealedShipmentView>[] {
   if (!isPlaced(document)) return [];
   return inOrder(document.shipments, shipmentKey).map((part) => ({
     key: shipmentKey(part),
@@ -218,7 +221,7 @@ export function shipmentsOf(document: OrderDocument): Entry<ShipmentView>[] {
   }));
 }
 
-export function returnsOf(document: OrderDocument): Entry<ReturnView>[] {
+export function returnsOf(document: OrderDocument): Entry<SealedReturnView>[] {
   if (!isPlaced(document)) return [];
   const { payment, state } = document;
   const { currency } = state;
@@ -241,7 +244,7 @@ export function refundsOf(document: OrderDocument): Entry<RefundEntry>[] {
 }
 
 /** Adds the payment and the order, which a refund does not name. */
-export type RefundEntry = RefundView & { paymentId: string; orderId: string };
+export type RefundEntry = SealedRefundView & { paymentId: string; orderId: string };
 
 function shipmentKey({ plannedAt, state: { shipmentId } }: ShipmentPart): string {
   return `${plannedAt}${shipmentId}`;
@@ -282,7 +285,7 @@ type OrdersEvent = OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent;
 
 export const orders = projection<OrderDocument, OrdersEvent>({
   name: 'orders',
-  version: 7,
+  version: 8,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time', marks: 'keywords' },
   indexes: [
@@ -411,7 +414,7 @@ type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 function endsFor(
   what: 'rejected' | 'cancelled',
 ): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderWithdrawn' | 'OrderCancelled'>> {
-  const reasonOf = ({ reason }: { reason: string }) => ({ reason });
+  const reasonOf = ({ reason }: { reason: Personal<string> }) => ({ reason });
   return onOrder(what, reasonOf, ({ data }) => reasonOf(data));
 }
 

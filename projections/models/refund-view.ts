@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { defined } from '../../domain/kernel/json.js';
 import { moneySchema, sum } from '../../domain/kernel/money.js';
+import type { SealedIn } from '../../domain/kernel/personal.js';
 import { addedUp } from '../../domain/order/taxes.js';
 import type { Payment, Refund } from '../../domain/payment/ledger.js';
 import { latestOf } from '../../domain/payment/ledger.js';
@@ -14,7 +15,7 @@ export const refundViewSchema = z
   .strictObject({
     id: z.string(),
     amount: moneySchema,
-    reason: z.string(),
+    reason: z.string().optional().meta({ description: 'Absent if its customer was forgotten' }),
     status: z.enum(REFUND_STATUSES),
     requestedAt: z.iso.datetime().meta({ description: 'RFC 3339, UTC' }),
     failure: z.string().optional().meta({ description: 'Why the payment provider refused the refund' }),
@@ -26,12 +27,13 @@ export const refundViewSchema = z
   .meta({ id: 'Refund' });
 
 export type RefundView = z.output<typeof refundViewSchema>;
+export type SealedRefundView = SealedIn<RefundView, 'reason'>;
 
 /**
  * A refund with its parts. The status of an unfinished or failed part is the status of the whole. A refunded payment was
  * captured, so it has an authorisation.
  */
-export function refundView(payment: Payment, parts: readonly Refund[]): RefundView {
+export function refundView(payment: Payment, parts: readonly Refund[]): SealedRefundView {
   const [first] = parts;
   if (!first) throw new Error(`${payment.paymentId} has no such refund.`);
   const { operationId, reason, requestedAt, location } = first;

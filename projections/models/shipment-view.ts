@@ -4,6 +4,7 @@ import { problemReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Arbiter, SHIPMENT_STATUSES, type Shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import { locationSchema } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
+import type { SealedIn } from '../../domain/kernel/personal.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
 
 const time = z.iso.datetime();
@@ -28,8 +29,9 @@ export const shipmentViewSchema = z
   .meta({ id: 'Shipment' });
 
 export type ShipmentView = z.output<typeof shipmentViewSchema>;
+export type SealedShipmentView = SealedIn<ShipmentView, 'reason'>;
 
-export function shipmentView(shipment: Shipment, order: Arbiter): ShipmentView {
+export function shipmentView(shipment: Shipment, order: Arbiter): SealedShipmentView {
   const { shipmentId, orderId, location, lines, tracking, carrier, reason } = shipment;
   return {
     id: shipmentId,

@@ -5,9 +5,9 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
-import { defined } from '../../domain/kernel/json.js';
-import { FORGOTTEN, isForgotten, isSealed, type PersonalData } from '../../domain/kernel/personal.js';
+import { FORGOTTEN, isForgotten, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { replaceSealed } from '../audit/sealed.js';
 import type { SavedMethod } from '../views/saved-method.js';
 
 const PATH = '/v1/me/export';
@@ -79,14 +79,13 @@ export function meExportQuery({ store, personal, own, savedMethods, clock, recor
     return { type, occurredAt, by: actor.type, data: await opened(data as object, identities) };
   }
 
-  /** The personal fields of an event are at its top level. Those of other people, and forgotten ones, are left out. */
+  /** Personal values of other people, and forgotten ones, are left out. */
   async function opened(data: object, identities: readonly string[]): Promise<object> {
-    const fields = Object.entries(data).map(async ([name, value]): Promise<[string, unknown]> => {
-      if (!isSealed(value)) return [name, value];
+    const openOwn = async (value: Sealed) => {
       const plain = identities.includes(value.sealed) ? await personal.open<unknown>(value) : FORGOTTEN;
-      return [name, isForgotten(plain) ? undefined : plain];
-    });
-    return defined(Object.fromEntries(await Promise.all(fields)));
+      return isForgotten(plain) ? undefined : plain;
+    };
+    return replaceSealed(data, openOwn) as Promise<object>;
   }
 
   return endpoint({

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { WorkListRequest } from '../../projections/models/work-lists.js';
 import { callerOf } from '../../test/call-endpoint.js';
 import { readModel } from '../../test/read-model.js';
-import { SUPPORT } from '../../test/shop.js';
+import { SUPPORT, unsealed } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { workListQueries } from './work-lists.js';
 
@@ -29,6 +29,7 @@ describe('The work lists of support', () => {
     return { data: [entry], next } as never;
   };
   const endpoints = workListQueries({
+    personal: unsealed,
     workLists: readModel({
       shipments: answering(ENTRIES.shipments),
       returns: answering(ENTRIES.returns),

@@ -9,6 +9,7 @@ import { returnViewSchema } from '../../projections/models/return-view.js';
 import { shipmentViewSchema } from '../../projections/models/shipment-view.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
 import type { ReadModel } from '../../projections/visibility.js';
+import { type Opener, openedReason, openedReturn, openedShipment } from '../views/opened.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
@@ -19,15 +20,17 @@ const refundEntry = refundViewSchema.extend({ paymentId: z.string(), orderId: z.
 
 export interface WorkListDeps {
   workLists: ReadModel<WorkLists>;
+  personal: Opener;
 }
 
-export function workListQueries({ workLists }: WorkListDeps): Endpoint[] {
-  function workList<V extends { status: string }>(
+export function workListQueries({ workLists, personal }: WorkListDeps): Endpoint[] {
+  function workList<V extends { status: string }, S extends { status: V['status'] }>(
     path: string,
     summary: string,
     entry: z.ZodType<V>,
     statuses: readonly V['status'][],
-    listOf: (queries: WorkLists) => (request: WorkListRequest<V>) => Promise<Page<V>>,
+    listOf: (queries: WorkLists) => (request: WorkListRequest<S>) => Promise<Page<S>>,
+    openedEntry: (sealed: S, personal: Opener) => Promise<V>,
   ): Endpoint {
     return endpoint({
       method: 'get',
@@ -41,14 +44,30 @@ export function workListQueries({ workLists }: WorkListDeps): Endpoint[] {
         const { status, limit } = request.query;
         const after = cursorOf(request, place);
         const list = listOf(await caughtUp('The list', workLists, request));
-        return { status: 200, body: pageBody(request, await list({ status, limit, after })) };
+        const page = await list({ status, limit, after });
+        const data = await Promise.all(page.data.map((sealed) => openedEntry(sealed, personal)));
+        return { status: 200, body: pageBody(request, { ...page, data }) };
       },
     });
   }
 
   return [
-    workList('/v1/shipments', 'List shipments', shipmentViewSchema, SHIPMENT_STATUSES, (queries) => queries.shipments),
-    workList('/v1/returns', 'List returns', returnViewSchema, RETURN_STATUSES, (queries) => queries.returns),
-    workList('/v1/refunds', 'List refunds', refundEntry, REFUND_STATUSES, (queries) => queries.refunds),
+    workList(
+      '/v1/shipments',
+      'List shipments',
+      shipmentViewSchema,
+      SHIPMENT_STATUSES,
+      (queries) => queries.shipments,
+      openedShipment,
+    ),
+    workList(
+      '/v1/returns',
+      'List returns',
+      returnViewSchema,
+      RETURN_STATUSES,
+      (queries) => queries.returns,
+      openedReturn,
+    ),
+    workList('/v1/refunds', 'List refunds', refundEntry, REFUND_STATUSES, (queries) => queries.refunds, openedReason),
   ];
 }

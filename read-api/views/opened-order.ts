@@ -2,34 +2,48 @@
 // only support may see are left out, too.
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
-import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
+import { holdText } from '../../domain/order/order.js';
 import type { OrderView } from '../../projections/models/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
+import { type Opener, opened, openedReasons, openedReturn } from './opened.js';
 
 export async function openedOrder(
-  { shippingAddress, email, nextAction, heldReason, holds, missing, allocation, shipments, ...rest }: SealedOrderView,
-  personal: Pick<PersonalData, 'open'>,
+  view: SealedOrderView,
+  personal: Opener,
   reader?: Pick<Caller, 'role'>,
 ): Promise<OrderView> {
-  const open = async <T>(value: Personal<T> | undefined): Promise<T | undefined> => {
-    if (value === undefined) return undefined;
-    const opened = await personal.open(value);
-    return isForgotten(opened) ? undefined : opened;
-  };
-  const [address, mail, clientSecret] = await Promise.all([
-    open(shippingAddress),
-    open(email),
-    open(nextAction?.clientSecret),
-  ]);
+  const { shippingAddress, email, reason, nextAction, holds, missing, allocation, ...rest } = view;
+  const { timeline, shipments, returns, ...order } = rest;
   const isSupport = reader?.role === 'support';
+  const [address, mail, why, clientSecret, steps, sent, back, held] = await Promise.all([
+    opened(shippingAddress, personal),
+    opened(email, personal),
+    opened(reason, personal),
+    opened(nextAction?.clientSecret, personal),
+    openedReasons(timeline, personal),
+    isSupport ? openedReasons(shipments, personal) : shipments.map(({ location, reason, ...shipment }) => shipment),
+    Promise.all(returns.map((one) => openedReturn(one, personal))),
+    isSupport && holds ? openedHolds(holds, personal) : undefined,
+  ]);
   return {
-    ...rest,
-    shipments: isSupport ? shipments : shipments.map(({ location, reason, ...shipment }) => shipment),
+    ...order,
+    timeline: steps,
+    shipments: sent,
+    returns: back,
     ...defined({
       shippingAddress: address,
       email: mail,
+      reason: why,
       nextAction: nextAction && clientSecret ? { ...nextAction, clientSecret } : undefined,
+      heldReason: held?.map(holdText).join('; '),
+      holds: held,
     }),
-    ...(isSupport && defined({ heldReason, holds, missing, allocation })),
+    ...(isSupport && defined({ missing, allocation })),
   };
+}
+
+function openedHolds(holds: NonNullable<SealedOrderView['holds']>, personal: Opener) {
+  return Promise.all(
+    holds.map(async ({ code, note }) => ({ code, ...defined({ note: await opened(note, personal) }) })),
+  );
 }

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { View } from '../../domain/kernel/answers.js';
 import { defined } from '../../domain/kernel/json.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
-import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { cardSchema, last4Schema, riskSchema } from '../../domain/payment/events.js';
 import {
   type Authorisation,
@@ -17,6 +16,7 @@ import {
   refundedOf,
 } from '../../domain/payment/ledger.js';
 import { refundView, refundViewSchema } from '../../projections/models/refund-view.js';
+import { type Opener, opened, openedRefund } from './opened.js';
 
 const text = z.string();
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
@@ -73,7 +73,6 @@ const paymentSchema = z
   .meta({ id: 'Payment' });
 
 type PaymentView = z.output<typeof paymentSchema>;
-type Opener = Pick<PersonalData, 'open'>;
 
 export function createPaymentView(personal: Opener): View<Payment, PaymentView> {
   return { schema: paymentSchema, of: (payment) => viewOf(payment, personal) };
@@ -82,6 +81,7 @@ export function createPaymentView(personal: Opener): View<Payment, PaymentView> 
 async function viewOf(state: Payment, personal: Opener): Promise<PaymentView> {
   const money = moneyOf(state);
   const cards = await Promise.all(authorisationsOf(state).map((one) => cardOf(one, personal)));
+  const refunds = state.refunds.map((refund) => openedRefund(refundView(state, [refund]), personal));
   return {
     id: state.paymentId,
     orderId: state.orderId,
@@ -112,7 +112,7 @@ async function viewOf(state: Payment, personal: Opener): Promise<PaymentView> {
       requestedAt: timeOf(requestedAt),
       ...defined({ providerRef, fee, failure: reason }),
     })),
-    refunds: state.refunds.map((refund) => refundView(state, [refund])),
+    refunds: await Promise.all(refunds),
     disputes: state.disputes.map(({ disputeId, amount, reason, status }) => ({
       id: disputeId,
       amount: money(amount),
@@ -125,8 +125,8 @@ async function viewOf(state: Payment, personal: Opener): Promise<PaymentView> {
 /** Once the customer is forgotten, the digits are forgotten too. */
 async function cardOf({ card, last4: sealed }: Authorisation, personal: Opener) {
   if (sealed === undefined) return card;
-  const last4 = await personal.open(sealed);
-  return isForgotten(last4) ? card : { ...card, last4 };
+  const last4 = await opened(sealed, personal);
+  return last4 === undefined ? card : { ...card, last4 };
 }
 
 /** A payment that was voided before any request has no currency, and all its amounts are 0. */

@@ -8,6 +8,7 @@ import { checkouts, races } from '../bench/checkouts.js';
 import { dynamodb } from '../bench/dynamodb.js';
 import { type BenchEngines, openEngines } from '../bench/engines.js';
 import { type Growth, measureGrowth } from '../bench/growth.js';
+import { hotSku, hotSkuOnDynamo } from '../bench/hot-sku.js';
 import { importMemory, imports } from '../bench/import.js';
 import {
   type Comparison,
@@ -36,6 +37,8 @@ const BENCHES: readonly Bench[] = [
   command,
   dynamodb,
   hotStream,
+  hotSku,
+  hotSkuOnDynamo,
   imports,
   importMemory,
   ...rebuilds,

@@ -1,6 +1,6 @@
 // `commerce reconcile`: lists every difference between our payments and the provider's records, and repairs the safe ones.
 import { Command, InvalidArgumentError } from 'commander';
-import { type Difference, type Reconciliation, reconcile } from '../../commands/payment/reconcile.js';
+import type { Difference, Reconciliation } from '../../commands/payment/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { FOUND_A_VIOLATION } from '../errors.js';
@@ -22,24 +22,13 @@ export function reconcileCommand(): Command {
     .action(async (options: Options) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
-        const { name, books } = await shop.get('paymentService');
-        if (!books) {
+        const { run } = await shop.get('reconciliation');
+        if (!run) {
           const nothingToCompare = 'the shop uses the built-in test provider, which has no records to compare.';
           throw new ConfigError(`STRIPE_SECRET_KEY: is not set; ${nothingToCompare}`);
         }
         const clock = await shop.get('clock');
-        const found = await reconcile(
-          {
-            provider: name,
-            books,
-            clock,
-            store: await shop.get('eventStore'),
-            runner: await shop.get('runner'),
-            payments: await shop.get('payments'),
-            settlement: await shop.get('settlement'),
-          },
-          { from: clock() - options.days * DAY_MS, repair: options.repair === true },
-        );
+        const found = await run({ from: clock() - options.days * DAY_MS, repair: options.repair === true });
         console.log(options.json ? JSON.stringify(found) : report(found));
         if (found.differences.some(({ repaired }) => !repaired)) process.exitCode = FOUND_A_VIOLATION;
       } finally {

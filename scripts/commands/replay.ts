@@ -1,8 +1,6 @@
 // `commerce replay`: the events of one stream, and the state that they fold to.
 import { Command, InvalidArgumentError } from 'commander';
 import { isProblem, OperatorError } from '../../domain/kernel/errors.js';
-import type { Sealed } from '../../domain/kernel/personal.js';
-import { SealBroken } from '../../infra/crypto/personal-data.js';
 import type { Shop } from '../../infra/modules/open-shop.js';
 import { isUnreadable, timeOf } from '../../read-api/audit/entries.js';
 import {
@@ -19,7 +17,7 @@ import { commandLine } from '../command-line.js';
 import { CommandFailed } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { staffOf } from '../open-staff.js';
-import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOfShop, streamArgument, withJson, withProfile } from '../options.js';
 import { print, printed } from '../printed.js';
 import { staffId } from './staff.js';
 
@@ -32,7 +30,7 @@ interface Options extends CommonOptions {
 export function replayCommand(): Command {
   return withJson(withProfile(new Command('replay')))
     .description('show the events of a stream, and the state that they fold to')
-    .argument('<stream>', 'such as order#536365 or stock#MUG-BLUE@main')
+    .argument('<stream>', 'such as order#536365 or stock#MUG-BLUE@main', streamArgument)
     .option('--at <time or version>', 'up to an event version, or up to a time such as 2026-11-29T12:00:00Z', until)
     .option('--open', 'open personal data, which the log records; needs --staff')
     .option('--staff <id>', 'the auditor who reads: an id of `staff list`', staffId)
@@ -123,14 +121,7 @@ async function openerFor(shop: Shop, id: string): Promise<(value: unknown) => Pr
     throw new CommandFailed(`--staff: ${id} has the role ${role}; only an auditor may open personal data.`);
   const { personal, during } = await shop.get('recordedOpenings');
   const reader = { ...commandLine('replay --open'), actor: { type: 'staff', id, role } as const };
-  const openOne = (sealed: Sealed) => personal.open(sealed).catch(broken);
-  return (value) => during(reader, () => replaceSealed(value, openOne));
-}
-
-/** A value that somebody has changed does not end the replay. */
-function broken(error: unknown): { broken: string } {
-  if (!(error instanceof SealBroken)) throw error;
-  return { broken: error.message };
+  return (value) => during(reader, () => replaceSealed(value, personal.open));
 }
 
 function until(text: string): Until {

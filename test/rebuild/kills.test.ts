@@ -11,11 +11,13 @@ import { type Position, START } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { openPostgres } from '../../infra/engines/embedded-postgres.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
+import { randomOf } from '../../scripts/random.js';
 import { noteCommit } from '../contracts/notes.js';
 import { describeWith, freshName, type TestEngines } from '../engines.js';
 import { processesOfPostgres } from '../processes-of-postgres.js';
 import { endPrograms, freshFolder } from '../running-shop.js';
-import { openRebuildWorld, type RebuildWorld, type StorePlace, type TextDocument } from './world.js';
+import type { StorePlace } from '../sinks.js';
+import { openRebuildWorld, type RebuildWorld, type TextDocument } from './world.js';
 
 const IS_LONG = process.env.MANY_KILLS === '1';
 /** A store is frozen for longer than it may take to answer, with the repeats of its driver. */
@@ -317,15 +319,4 @@ async function documentsIn({ documents }: RebuildWorld, table: string): Promise<
   ).documents;
   const sorted = found.sort((a, b) => (a.key < b.key ? -1 : 1));
   return Object.fromEntries(sorted.map(({ key, document }) => [key, (document as unknown as TextDocument).notes]));
-}
-
-/** Numbers from 0 to 1 that the seed decides (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

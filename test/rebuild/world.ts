@@ -2,20 +2,13 @@
 // The log is in Postgres.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from '@opensearch-project/opensearch';
-import { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
-import { createMongoClient } from '../../infra/mongodb.js';
 import { createPool } from '../../infra/postgres.js';
 import { createFileSpill } from '../../infra/rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../../infra/rebuild/runner.js';
-import { createMongoSink } from '../../infra/sinks/mongodb.js';
-import { createOpenSearchSink } from '../../infra/sinks/opensearch.js';
-import { createPostgresSink } from '../../infra/sinks/postgres.js';
-import { createRedisSink, REDIS_OPTIONS } from '../../infra/sinks/redis.js';
 import { createRebuilds, type Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import { createBuildList } from '../../projections/runtime/build-list.js';
 import { followBuilds } from '../../projections/runtime/follow-builds.js';
@@ -23,6 +16,7 @@ import type { Projection } from '../../projections/runtime/projection.js';
 import type { DocumentStore } from '../../projections/runtime/sink.js';
 import { createServed } from '../../projections/served.js';
 import { notes } from '../contracts/notes.js';
+import { openSink, type StorePlace } from '../sinks.js';
 
 /** Shorter than in the product, so that a rebuild takes a second. */
 const WATERMARK_LAG_MS = 300;
@@ -52,8 +46,8 @@ export const texts: Projection<never, never> = {
   } as never,
 };
 
-/** Another projection of the same store, which is not rebuilt. */
-const noteCounts: Projection<never, never> = {
+/** By stream: the number of its notes. A rebuild of the texts leaves it alone. */
+export const noteCounts: Projection<never, never> = {
   name: 'note-counts',
   version: 1,
   categories: ['note'],
@@ -64,33 +58,6 @@ const noteCounts: Projection<never, never> = {
       evolve: (before: { notes: number } | undefined) => ({ notes: (before?.notes ?? 0) + 1 }),
     },
   } as never,
-};
-
-/** Where the documents are: the address of the engine, and a name that no other test uses. */
-export interface StorePlace {
-  engine: keyof typeof SINKS;
-  address: string;
-  name: string;
-}
-
-const SINKS = {
-  postgres: async ({ address }: StorePlace) => {
-    const pool = createPool({ url: address, max: 6 });
-    return { sink: createPostgresSink(pool), close: () => pool.end() };
-  },
-  mongodb: async ({ address, name }: StorePlace) => {
-    const client = createMongoClient(address);
-    return { sink: createMongoSink(client.db(name)), close: () => client.close() };
-  },
-  opensearch: async ({ address, name }: StorePlace) => {
-    const client = new Client({ node: address });
-    return { sink: createOpenSearchSink(client, { prefix: `${name}-` }), close: () => client.close() };
-  },
-  redis: async ({ address, name }: StorePlace) => {
-    const redis = new Redis(address, { ...REDIS_OPTIONS, keyPrefix: `${name}:` });
-    redis.on('error', () => {});
-    return { sink: createRedisSink(redis), close: async () => redis.disconnect() };
-  },
 };
 
 export type RebuildWorld = Awaited<ReturnType<typeof openRebuildWorld>>;
@@ -108,7 +75,7 @@ export async function openRebuildWorld(
   const codec = createCommitCodec(notes);
   const store = createPostgresEventStore({ pool, codec, watermarkLagMs: WATERMARK_LAG_MS });
   const projections = [texts, noteCounts];
-  const { sink, close } = await SINKS[place.engine](place);
+  const { sink, close } = await openSink(place);
   const { engine } = sink;
   const documents = around<DocumentStore>(await sink.open([]));
   const builds = createBuildList({ engine, projections, documents, lookEveryMs: LOOK_EVERY_MS });

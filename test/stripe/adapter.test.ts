@@ -311,7 +311,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       return request;
     }
     const refund = (request: AuthorisationRequest, word: string, amount: number) =>
-      provider.refund({ ...operation(request, word), amount: money(amount), reason: 'does not fit' });
+      provider.refund({ ...operation(request, word), amount: money(amount) });
 
     it('in parts, each once even if repeated, and distinguishes them by operation', async () => {
       const request = await captured();
@@ -444,7 +444,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     const standIn = standInOf(world, this);
     const { request } = await authorised();
     await provider.capture({ ...operation(request, 'c1'), amount: money(5000), final: true });
-    await provider.refund({ ...operation(request, 'r1'), amount: money(1), reason: 'r' });
+    await provider.refund({ ...operation(request, 'r1'), amount: money(1) });
     await provider.void(operation(request, 'void'));
     const keys = standIn.requests.filter(({ method }) => method === 'POST').map((sent) => sent.idempotencyKey);
     expect(keys).to.deep.equal([

@@ -58,9 +58,8 @@ async function receive(
   customerId: string,
 ): Promise<void> {
   const meta = (id: string) => importMeta(clock, id, { ...originOf(number), occurredAt });
-  const requested = lines.map((line) => ({ ...line, reason: REASON }));
   const commands: ReturnCommand[] = [
-    { type: 'RequestReturn', returnId, orderId, customerId, lines: requested },
+    { type: 'RequestReturn', returnId, orderId, customerId, lines: [...lines], reasons: lines.map(() => REASON) },
     { type: 'ApproveReturn' },
   ];
   // Commands issued together share one commit.

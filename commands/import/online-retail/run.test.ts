@@ -172,7 +172,7 @@ describe('An import of invoices', () => {
       const lines = [{ lineId: '2', quantity: 5 }];
       const requested = { returnId: 'return_1', orderId: 'order_536365', customerId: 'customer_17850' };
       const asked = [
-        { type: 'RequestReturn', ...requested, lines: [{ ...the(lines[0]), reason: 'broken' }] },
+        { type: 'RequestReturn', ...requested, lines, reasons: ['broken'] },
         { type: 'ApproveReturn' },
       ] as const;
       for (const one of asked) {

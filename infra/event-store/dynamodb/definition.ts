@@ -4,5 +4,4 @@ import type { EventStoreDefinition } from '../definition.js';
 export const dynamodb: EventStoreDefinition = {
   isInPostgres: false,
   engines: [{ name: 'ministack', variable: 'AWS_ENDPOINT_URL' }],
-  parts: async () => (await import('./dynamodb-parts.js')).dynamodbEventStoreParts,
 };

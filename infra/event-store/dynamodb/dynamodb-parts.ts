@@ -3,29 +3,26 @@
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
-import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
-import { type DynamoParts, dynamoParts, namesOf, orNotFound } from '../../modules/dynamodb-server.js';
+import { type DynamoParts, namesOf, orNotFound } from '../../modules/dynamodb-server.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
 import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
-import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
+import { deleteStream } from '../../stores/kinesis-store.js';
 import { createDynamoLoader } from './dynamodb-loader.js';
-import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
+import { type ChangesParts, dynamodbLogParts } from './dynamodb-log.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from './kinesis-checkpoints.js';
 import { createKinesisFeed } from './kinesis-feed.js';
 
 /** Shards of a local stream. In AWS the stack sets the number. */
 const LOCAL_SHARDS = 2;
 
-interface KinesisParts {
+interface KinesisParts extends ChangesParts {
   kinesisServer: { client: KinesisClient; engine: Engine };
-  /** The stream of the log's changes. The ARN is known only of a local stream, which is created here. */
-  changes: { name: string; arn: string | undefined };
 }
 
 export const dynamodbEventStoreParts = {
-  ...dynamoParts,
+  ...dynamodbLogParts,
 
   kinesisServer: ({ config, awsOptions, lifecycle, untilReachable }) =>
     lazy(async () => {
@@ -47,7 +44,11 @@ export const dynamodbEventStoreParts = {
   logEngines: ({ dynamoServer: { client, engine, name }, kinesisServer }) =>
     lazy(() => [{ ...engine, check: () => readNoCommit(client, name(TABLES.events)) }, kinesisServer.engine]),
 
-  logStore: ({ dynamoServer, kinesisServer }) => lazy(() => dynamoStore(dynamoServer, kinesisServer.client)),
+  logStore: ({ dynamoServer, kinesisServer }) =>
+    lazy(() => {
+      const { name } = dynamoServer;
+      return dynamoStore(dynamoServer, () => deleteStream(kinesisServer.client, name(STREAM)));
+    }),
 
   changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client } }) =>
     lazy(async () => {
@@ -55,22 +56,8 @@ export const dynamodbEventStoreParts = {
       return { name: stream, arn: isLocal ? await ensureStream(client, stream, LOCAL_SHARDS) : undefined };
     }),
 
-  eventStore: ({ dynamodb: { client, name, isLocal }, changes, codec, clock }) =>
-    lazy(async () => {
-      const table = name(TABLES.events);
-      if (isLocal) await createEventsTable({ client, table, streamArn: changes.arn });
-      return createDynamoEventStore({ client, table, leases: name(TABLES.leases), codec, clock });
-    }),
-
   logLoader: ({ dynamoServer: { client, name, isLocal } }) =>
     lazy(() => () => createDynamoLoader({ client, table: name(TABLES.events), isLocal })),
-
-  snapshotTexts: ({ dynamodb: { client, name, isLocal }, clock }) =>
-    lazy(async () => {
-      const table = name(TABLES.snapshots);
-      if (isLocal) await ensureExpiringTable(client, table, SNAPSHOTS_TABLE);
-      return createDynamoSnapshotTexts({ client, table, clock });
-    }),
 
   leases: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {

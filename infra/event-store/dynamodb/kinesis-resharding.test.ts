@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   DescribeStreamSummaryCommand,
   type KinesisClient,
@@ -11,8 +12,8 @@ import {
 import { expect } from 'chai';
 import kinesalite from 'kinesalite';
 import { START } from '../../../domain/kernel/commit.js';
-import { streamId } from '../../../domain/kernel/stream.js';
-import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
+import { type Note, noteCommit, notes } from '../../../test/contracts/notes.js';
 import { the } from '../../../test/the.js';
 import { createKinesisClient, ensureStream } from '../../aws.js';
 import { createCommitCodec } from '../codec.js';
@@ -23,6 +24,9 @@ import { createKinesisFeed } from './kinesis-feed.js';
 const StreamName = 'changes';
 const MIDDLE_HASH_KEY = (2n ** 127n).toString();
 const codec = createCommitCodec(notes);
+
+/** Partition keys of the writer beside the resharding. Their hashes lie in both halves of the stream. */
+const KEYS = 6;
 
 // Runs on kinesalite, the only local engine that splits and merges shards as Kinesis does.
 describe('The change feed by Kinesis, while its stream is resharded', () => {
@@ -69,27 +73,91 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
     expect(rest).not.to.include('before');
   });
 
-  async function put(text: string, count: number): Promise<void> {
-    for (let n = 0; n < count; n++) {
-      const stored = codec.encode(streamId('note', `${text}${n}`), START, noteCommit(START, 'c1', { text }));
-      const NewImage = toItem(stored);
-      const change = {
-        eventName: 'INSERT',
-        tableName: 'events',
-        recordFormat: 'application/json',
-        dynamodb: { Keys: { pk: NewImage.pk, sk: NewImage.sk }, NewImage },
-      };
-      const Data = Buffer.from(JSON.stringify(change));
-      await client.send(new PutRecordCommand({ StreamName, PartitionKey: `${n}`, Data }));
+  it('keeps the order of each key while shards are split and merged under a writer', async () => {
+    await reshard();
+    const written = new Map<string, number>();
+    const stopping = new AbortController();
+    const arrived = new Map<string, number[]>();
+    const reading = feedWith(inMemory()).run(
+      'projections',
+      async (commits) => {
+        for (const { stream, events } of commits) {
+          const { text, stars } = the(events[0]).data as Note;
+          if (text === 'live') arrived.set(stream, [...(arrived.get(stream) ?? []), stars]);
+        }
+      },
+      stopping.signal,
+    );
+    let isResharding = true;
+    const writing = (async () => {
+      for (let n = 0; isResharding || n % KEYS !== 0; n++) {
+        const stream = streamId('note', `live${n % KEYS}`);
+        const stars = (written.get(stream) ?? 0) + 1;
+        await putNote(stream, { text: 'live', stars }, `${n % KEYS}`);
+        written.set(stream, stars);
+      }
+    })();
+    for (let times = 0; times < 3; times++) await reshard();
+    isResharding = false;
+    await writing;
+    const count = (lists: Iterable<number[]>) => [...lists].reduce((sum, list) => sum + list.length, 0);
+    while (count(arrived.values()) < [...written.values()].reduce((sum, each) => sum + each, 0)) await delay(5);
+    stopping.abort();
+    await reading;
+    for (const [stream, last] of written) {
+      expect(arrived.get(stream), stream).to.deep.equal(Array.from({ length: last }, (_, n) => n + 1));
     }
+  });
+
+  /** Splits the shard that takes all keys, or merges the two that share them. */
+  async function reshard(): Promise<void> {
+    const { Shards = [] } = await client.send(new ListShardsCommand({ StreamName }));
+    const open = Shards.filter(({ SequenceNumberRange }) => !SequenceNumberRange?.EndingSequenceNumber);
+    const [first, second] = open.map(({ ShardId }) => the(ShardId));
+    if (second === undefined) {
+      const where = { ShardToSplit: the(first), NewStartingHashKey: MIDDLE_HASH_KEY };
+      await client.send(new SplitShardCommand({ StreamName, ...where }));
+    } else {
+      await client.send(new MergeShardsCommand({ StreamName, ShardToMerge: the(first), AdjacentShardToMerge: second }));
+    }
+    await settled();
+  }
+
+  async function put(text: string, count: number): Promise<void> {
+    for (let n = 0; n < count; n++) await putNote(streamId('note', `${text}${n}`), { text }, `${n}`);
+  }
+
+  async function putNote(stream: StreamId, note: Partial<Note>, PartitionKey: string): Promise<void> {
+    const stored = codec.encode(stream, START, noteCommit(START, 'c1', note));
+    const NewImage = toItem(stored);
+    const change = {
+      eventName: 'INSERT',
+      tableName: 'events',
+      recordFormat: 'application/json',
+      dynamodb: { Keys: { pk: NewImage.pk, sk: NewImage.sk }, NewImage },
+    };
+    const Data = Buffer.from(JSON.stringify(change));
+    await client.send(new PutRecordCommand({ StreamName, PartitionKey, Data }));
   }
 
   /** The texts of the notes, once this many have arrived, or this many of one kind. */
   async function read(count: number, checkpoints: FeedCheckpoints, kind?: string): Promise<string[]> {
     const stopping = new AbortController();
     const texts: string[] = [];
+    await feedWith(checkpoints).run(
+      'projections',
+      async (commits) => {
+        texts.push(...commits.map(({ events }) => (the(events[0]).data as { text: string }).text));
+        if (texts.filter((text) => !kind || text === kind).length >= count) stopping.abort();
+      },
+      stopping.signal,
+    );
+    return texts;
+  }
+
+  function feedWith(checkpoints: FeedCheckpoints) {
     const silent = () => {};
-    const feed = createKinesisFeed({
+    return createKinesisFeed({
       client,
       streamName: StreamName,
       table: 'events',
@@ -99,15 +167,6 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
       log: { info: silent, warn: silent, error: silent },
       pollMs: 5,
     });
-    await feed.run(
-      'projections',
-      async (commits) => {
-        texts.push(...commits.map(({ events }) => (the(events[0]).data as { text: string }).text));
-        if (texts.filter((text) => !kind || text === kind).length >= count) stopping.abort();
-      },
-      stopping.signal,
-    );
-    return texts;
   }
 
   async function shards(): Promise<string[]> {

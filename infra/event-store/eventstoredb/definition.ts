@@ -5,5 +5,4 @@ import type { EventStoreDefinition } from '../definition.js';
 export const eventstoredb: EventStoreDefinition = {
   isInPostgres: false,
   engines: [{ name: 'eventstoredb', variable: 'EVENTSTORE_URL' }],
-  parts: async () => (await import('./eventstoredb-parts.js')).eventstoredbEventStoreParts,
 };

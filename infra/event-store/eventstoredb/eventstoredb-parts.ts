@@ -1,7 +1,6 @@
 // The parts of the event store `eventstoredb`. What the engine has no conditions for is in the Postgres of the shop: leases, snapshots
 // and the checkpoints of the feed.
 import { OperatorError } from '../../../domain/kernel/errors.js';
-import { engineAddresses } from '../../engines/addresses.js';
 import { createDuringTerm, createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
 import type { Engine } from '../../modules/reachable.js';
@@ -24,9 +23,13 @@ interface EventStoreDbParts {
 }
 
 export const eventstoredbEventStoreParts = {
-  eventStoreDbServer: ({ config: { namespace, profile }, lifecycle, untilReachable }) =>
+  eventStoreDbServer: ({
+    config: { namespace, profile },
+    addresses: { eventStoreDbUrl: url },
+    lifecycle,
+    untilReachable,
+  }) =>
     lazy(async () => {
-      const { eventStoreDbUrl: url } = await engineAddresses();
       if (url === undefined)
         throw new OperatorError('The event store eventstoredb needs the address of a server: set EVENTSTORE_URL.');
       const db = createEventStoreDb(url);

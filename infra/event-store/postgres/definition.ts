@@ -4,5 +4,4 @@ import type { EventStoreDefinition } from '../definition.js';
 export const postgres: EventStoreDefinition = {
   isInPostgres: true,
   engines: [],
-  parts: async () => (await import('./postgres-parts.js')).postgresEventStoreParts,
 };

@@ -1,0 +1,21 @@
+// The read models of the profile `aws` that are in Postgres.
+import type { Pool } from 'pg';
+import { createPostgresAgenda } from '../../read-models/agenda.postgres.js';
+import { createPostgresCurrentCarts } from '../../read-models/current-carts.postgres.js';
+import { stockQueries } from '../../read-models/documents.js';
+import { createPostgresOrders } from '../../read-models/orders.postgres.js';
+import { postgresTable } from '../../read-models/postgres-documents.js';
+import { createPostgresWorkLists } from '../../read-models/work-lists.postgres.js';
+import type { QueriesOf } from '../parts.js';
+
+export function relationalQueries(
+  pool: Pool,
+): Pick<QueriesOf, 'orders' | 'workLists' | 'stock' | 'currentCarts' | 'agenda'> {
+  return {
+    orders: (build) => createPostgresOrders(pool, build),
+    workLists: (build) => createPostgresWorkLists(pool, build),
+    stock: (build) => stockQueries(postgresTable(pool, build)),
+    currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+    agenda: (build) => createPostgresAgenda(pool, build),
+  };
+}
