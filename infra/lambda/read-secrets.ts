@@ -1,5 +1,5 @@
 // The secrets of a function: `<variable>_SECRET_ARN` names one in Secrets Manager, and its value becomes the variable.
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand, SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../config.js';
 
 const SUFFIX = '_SECRET_ARN';
@@ -11,10 +11,13 @@ const TIMEOUT_MS = 5_000;
  * The environment with its secrets, which are read once. Secrets that Secrets Manager rotates are JSON with a user and a password,
  * which become part of the URL in the variable. Throws `ConfigError`.
  */
-export async function readSecrets(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+export async function readSecrets(
+  env: NodeJS.ProcessEnv,
+  options: SecretsManagerClientConfig = {},
+): Promise<NodeJS.ProcessEnv> {
   const named = Object.entries(env).filter(([variable, arn]) => variable.endsWith(SUFFIX) && arn);
   if (named.length === 0) return env;
-  const client = new SecretsManagerClient({});
+  const client = new SecretsManagerClient(options);
   try {
     const read = named.map(async ([variable, SecretId]) => {
       const name = variable.slice(0, -SUFFIX.length);
