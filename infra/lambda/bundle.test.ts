@@ -12,7 +12,7 @@ const MOST_KB: Record<FunctionName, number> = {
   'inventory-commands': 2_250,
   'inventory-queries': 2_380,
   'order-commands': 2_520,
-  'order-queries': 2_380,
+  'order-queries': 2_520,
   'payment-commands': 2_390,
   'payment-queries': 2_520,
   'payment-webhook': 2_560,

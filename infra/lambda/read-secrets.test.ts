@@ -23,7 +23,9 @@ describeWith('dynamodb', 'The secrets of a function', (engines) => {
   });
 
   it('complete the addresses of engines, with any character in a password', async () => {
-    const DATABASE_URL_SECRET_ARN = await keep(JSON.stringify({ username: 'shop', password: 'a/b@c:d%', engine: 'postgres' }));
+    const DATABASE_URL_SECRET_ARN = await keep(
+      JSON.stringify({ username: 'shop', password: 'a/b@c:d%', engine: 'postgres' }),
+    );
     const DATABASE_URL = 'postgres://proxy.example:5432/shop?sslmode=verify-full';
     expect((await read({ DATABASE_URL, DATABASE_URL_SECRET_ARN })).DATABASE_URL).to.equal(
       'postgres://shop:a%2Fb%40c%3Ad%25@proxy.example:5432/shop?sslmode=verify-full',

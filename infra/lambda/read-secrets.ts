@@ -1,5 +1,9 @@
 // The secrets of a function: `<variable>_SECRET_ARN` names one in Secrets Manager, and its value becomes the variable.
-import { GetSecretValueCommand, SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
+import {
+  GetSecretValueCommand,
+  SecretsManagerClient,
+  type SecretsManagerClientConfig,
+} from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../config.js';
 
 const SUFFIX = '_SECRET_ARN';

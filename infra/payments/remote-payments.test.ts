@@ -87,7 +87,9 @@ describe('The payment provider of another function', () => {
     expect(failed).to.be.instanceOf(Unavailable);
     expect(failed.message).to.include('a mistake');
     const nowhere = lambdaCaller({ region: 'eu-west-1', name: 'x', endpoint: 'http://127.0.0.1:1' });
-    const away = await remotePayments(nowhere.call).provider.authorise(AUTHORISATION).catch((thrown) => thrown);
+    const away = await remotePayments(nowhere.call)
+      .provider.authorise(AUTHORISATION)
+      .catch((thrown) => thrown);
     expect(away).to.be.instanceOf(Unavailable);
     nowhere.close();
   });
