@@ -34,8 +34,11 @@ async function buildAll() {
   const { build, stop } = await import('esbuild');
   const { dependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const { outputFiles, metafile } = await build({
-    // The bare servers are what benches measure against, each in a process of its own.
-    entryPoints: ['scripts/commerce.ts', 'scripts/bench/bare-loop.ts', 'scripts/bench/bare-reads.ts'],
+    // Some benches need processes of their own: bare servers to measure against, the buyers of a hot SKU, a rebuild.
+    entryPoints: [
+      'scripts/commerce.ts',
+      ...['bare-loop', 'bare-reads', 'buyers', 'rebuild-once'].map((name) => `scripts/bench/${name}.ts`),
+    ],
     outdir: 'dist',
     bundle: true,
     splitting: true,

@@ -9,6 +9,7 @@ import {
   inTransaction,
   isTransient,
   queryWithin,
+  requireSearchPath,
   statement,
   textArray,
 } from './postgres.js';
@@ -53,6 +54,26 @@ describeWith('postgres', 'The common parts of the Postgres adapters', (engines) 
     expect((await pool.query(`select * from ${table}`)).rows).to.deep.equal([]);
     await pool.query(`drop table ${table}`);
   });
+
+  it('leaves the search path to the server if the URL says so, and checks that it is the right one', async () => {
+    const url = new URL(await engines.freshDatabase());
+    await queried(url.href, `alter database ${url.pathname.slice(1)} set search_path = own_aws`);
+    url.searchParams.set('search_path', 'server');
+    const proxied = createPool({ url: url.href, searchPath: ['ignored'], max: 1 });
+    try {
+      await requireSearchPath(proxied, ['own_aws']);
+      const wrong = await failure(requireSearchPath(proxied, ['other_aws']));
+      expect(String(wrong)).to.include('which sets own_aws: set search_path to other_aws');
+    } finally {
+      await proxied.end();
+    }
+  });
+
+  async function queried(url: string, statement: string): Promise<void> {
+    const direct = createPool({ url, max: 1 });
+    await direct.query(statement);
+    await direct.end();
+  }
 
   it('makes tables of the log in the last schema of the search path, and those of the read models in the first', async () => {
     const [readModels, log, table] = [freshName('s'), freshName('s'), freshName('t')];

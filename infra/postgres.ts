@@ -49,11 +49,33 @@ export function createPool({ url, searchPath, max = 10, warn = () => {} }: PoolO
   return pool;
 }
 
+/** In a URL: `search_path=server`. The server sets the path, because a proxy such as RDS Proxy refuses options of a connection. */
+const PATH_OF_SERVER = ['search_path', 'server'] as const;
+
+export function isPathOfServer(url: string): boolean {
+  const [name, value] = PATH_OF_SERVER;
+  return new URL(url).searchParams.get(name) === value;
+}
+
 function withSearchPath(url: string, searchPath: readonly string[]): string {
   const found = new URL(url);
+  if (isPathOfServer(url)) {
+    found.searchParams.delete(PATH_OF_SERVER[0]);
+    return found.href;
+  }
   const given = found.searchParams.get('options') ?? '';
   found.searchParams.set('options', `${given} -c search_path=${searchPath.join()}`.trim());
   return found.href;
+}
+
+/** Rejects unless the server sets this search path by itself. */
+export async function requireSearchPath(pool: pg.Pool, searchPath: readonly string[]): Promise<void> {
+  const { search_path: found } = onlyRow(await pool.query<{ search_path: string }>('show search_path'));
+  const schemas = found.split(',').map((schema) => schema.trim().replaceAll('"', ''));
+  if (schemas.join() === searchPath.join()) return;
+  throw new Error(
+    `DATABASE_URL leaves the search path to the server, which sets ${found}: set search_path to ${searchPath.join()} there.`,
+  );
 }
 
 /** Parses int8 as a number. */

@@ -91,7 +91,15 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(
-    createCommandRunner({ store: own.store, eventTypes, personal, clock, ...defined({ snapshots }), ...caches }),
+    createCommandRunner({
+      store: own.store,
+      eventTypes,
+      personal,
+      clock,
+      pause: async () => {},
+      ...defined({ snapshots }),
+      ...caches,
+    }),
   );
   const processes = openProcesses({ runner, store, clock, provider, ...defined({ pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;

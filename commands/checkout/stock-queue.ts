@@ -12,7 +12,10 @@ import { type StockItem, type StockKey, stockItem, stockStream } from '../../dom
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { levelOf, type StockAllocator } from '../stock/allocator.js';
 
-/** Interval between reads of a stream whose units another process holds. */
+/**
+ * Interval between reads of a stream whose units another process holds. The real one is up to a quarter shorter or longer, so that
+ * many processes do not all read, and then reserve, at the same moment.
+ */
 const READ_EVERY_MS = 200;
 
 /** Most checkouts of one process that wait at the same time. A further one is short at once. */
@@ -39,6 +42,8 @@ export interface StockQueueDeps {
   allocator: Pick<StockAllocator, 'placesOf'>;
   clock: Clock;
   pause?: (ms: number) => Promise<unknown>;
+  /** In [0, 1). */
+  random?: () => number;
 }
 
 interface Waiter {
@@ -60,7 +65,13 @@ interface Place {
   unwatch(): void;
 }
 
-export function createStockQueue({ runner, allocator, clock, pause = sleep }: StockQueueDeps): StockQueue {
+export function createStockQueue({
+  runner,
+  allocator,
+  clock,
+  pause = sleep,
+  random = Math.random,
+}: StockQueueDeps): StockQueue {
   const waiting = new Set<Waiter>();
   const places = new Map<StreamId, Place>();
   /** Units by stock stream: those claimed but not yet reserved, and those held by checkouts of this process. */
@@ -82,7 +93,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     try {
       serve();
       while (!waiter.answer && clock() < giveUpAt) {
-        await Promise.race([woken, pause(Math.min(READ_EVERY_MS, giveUpAt - clock()))]);
+        await Promise.race([woken, pause(Math.min(READ_EVERY_MS * (0.75 + random() / 2), giveUpAt - clock()))]);
         if (waiter.answer) break;
         await Promise.all(joined.filter(isHeldElsewhere).map(read));
         serve();

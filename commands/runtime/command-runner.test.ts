@@ -58,6 +58,8 @@ interface World {
   /** Number of appends that reached the store. */
   appends(): number;
   reads(): number;
+  /** The pauses after conflicts, in ms. */
+  pauses: readonly number[];
   /** Another process on the same log. */
   another(options?: Partial<MemoryEventStoreOptions>): World;
   advance(ms: number): void;
@@ -71,6 +73,7 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
     const inner = createMemoryEventStore({ codec, log, clock: () => now, ...more });
     let appends = 0;
     let reads = 0;
+    const pauses: number[] = [];
     const store: EventStore = {
       ...inner,
       append(...args) {
@@ -88,9 +91,12 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
         eventTypes,
         personal: unsealed,
         clock: () => now,
+        pause: async (ms) => void pauses.push(ms),
+        random: () => 0.5,
         ...defined({ snapshots }),
       }),
       store,
+      pauses,
       appends: () => appends,
       reads: () => reads,
       another: (other = {}) => join(other),
@@ -349,6 +355,19 @@ describe('The command runner', () => {
     const there = here.another();
     expect(await codeOf(here.runner.execute(purse, stream, fill(1), meta()).then(orThrow))).to.equal('conflict');
     expect(here.appends()).to.equal(MAX_CONFLICT_RETRIES + 1);
+  });
+
+  it('decides again at once after one conflict, and after further ones when a growing, random time is over', async () => {
+    let rivals = 4;
+    const here = world({
+      beforeAppend: async () => {
+        if (rivals-- > 0) orThrow(await there.runner.execute(purse, stream, fill(1), meta()));
+      },
+    });
+    const there = here.another();
+    await here.runner.execute(purse, stream, fill(1), meta()).then(orThrow);
+    expect(here.pauses).to.deep.equal([5, 10, 20]);
+    expect(there.pauses).to.deep.equal([]);
   });
 
   it('keeps a command that cannot be stored from failing the others in its group', async () => {

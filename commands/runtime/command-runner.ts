@@ -1,5 +1,6 @@
 // The command path: load → decide → append, with one writer at a time per stream. Concurrent commands on one stream in this
 // process are decided one after the other in memory and committed together. So a hot stream needs one write for many commands.
+import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kernel/clock.js';
 import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.js';
@@ -9,6 +10,8 @@ import { CommitTooLarge, orThrow, StreamBusy, Unavailable } from '../../domain/k
 import type { DomainEvent, EventTypes, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import {
+  FIRST_CONFLICT_PAUSE_MS,
+  LONGEST_CONFLICT_PAUSE_MS,
   MAX_CLOCK_SKEW_MS,
   MAX_CONFLICT_RETRIES,
   MAX_GROUP_COMMANDS,
@@ -69,6 +72,10 @@ export interface CommandRunnerDeps {
   snapshots?: SnapshotStore;
   /** Number of streams whose state is kept in memory. */
   cacheSize?: number;
+  /** Waits after a conflict. */
+  pause?: (ms: number) => Promise<unknown>;
+  /** In [0, 1). */
+  random?: () => number;
   /** Called when a snapshot could not be saved or loaded. Nothing else depends on it. */
   onSnapshotError?: (error: unknown) => undefined;
 }
@@ -114,7 +121,7 @@ type Answer = Rejection | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   const { store, eventTypes, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
-  const { onSnapshotError = () => undefined } = deps;
+  const { onSnapshotError = () => undefined, pause = delay, random = Math.random } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
   const pasts = new Map<StreamId, Past>();
@@ -195,6 +202,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
           remember(stream, decider, known, draft, result.position, sentAt);
           return answer(jobs, draft, known.position);
         }
+        if (attempt > 0) await pause(random() * conflictPause(attempt));
       } else if (current || !draft.unproven) {
         return answer(jobs, draft, known.position);
       }
@@ -478,6 +486,11 @@ function unwritten(decider: AnyDecider): Known {
 
 function commitsBetween({ every }: { every: number }, { snapshotSize }: Known): number {
   return Math.max(every, snapshotSize / SNAPSHOT_CHARS_PER_COMMIT);
+}
+
+/** Upper bound of the pause after this many further conflicts, in ms. */
+function conflictPause(further: number): number {
+  return Math.min(FIRST_CONFLICT_PAUSE_MS * 2 ** (further - 1), LONGEST_CONFLICT_PAUSE_MS);
 }
 
 function causes(jobs: Job[]): Hlc[] {

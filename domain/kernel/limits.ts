@@ -24,6 +24,13 @@ export const WATERMARK_LAG_MS = APPEND_BUDGET_MS + 2 * MAX_CLOCK_SKEW_MS + 1_000
 /** How many times a command is decided again after version conflicts on its stream. */
 export const MAX_CONFLICT_RETRIES = 20;
 
+/**
+ * Upper bound of the pause after the second conflict in a row, and of the longest one. Each bound is twice the last, and the pause
+ * is any part of it, so that writers without common memory spread by themselves. The first conflict is decided again at once.
+ */
+export const FIRST_CONFLICT_PAUSE_MS = 10;
+export const LONGEST_CONFLICT_PAUSE_MS = 250;
+
 /** Most commands in one commit of a hot stream. */
 export const MAX_GROUP_COMMANDS = 200;
 

@@ -62,7 +62,7 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
       return { steps: [...step.extend(now), step.authorise()] };
     case 'failing':
       return {
-        steps: [step.void(), step.release(), ...step.giveBack(), ...step.reopen()],
+        steps: [step.void(), ...step.release(), ...step.giveBack(), ...step.reopen()],
         outcome: { type: 'EndCheckout' },
       };
     case 'completed':
@@ -83,6 +83,8 @@ export function followUpSteps(state: Checkout): readonly CheckoutStep[] {
     case 'waiting':
     case 'unknown':
       return [step.park(), ...step.extend(state.startedAt)];
+    case 'failed':
+      return step.refuse();
     default:
       return [];
   }
@@ -153,8 +155,9 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 
   const stockStep = (name: string, ...args: Parameters<typeof toStock>): CheckoutStep => {
     return { name, commands: toStock(...args) };
   };
-  const releaseAll = (of: readonly Round[]) =>
-    stockStep('release', ({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }], of);
+  const releases = (of: readonly Round[]) =>
+    toStock(({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }], of);
+  const refused = new Set(refusedParcels(failure, lastRound).map(stockStream));
   const counts = coupons.flatMap((coupon) => countsOf(coupon, order));
   const toCoupons = (name: string, commandFor: (count: (typeof counts)[number]) => CouponCommand): CheckoutStep[] => {
     const commands = counts.flatMap((count) => issue(couponDecider, couponStream(count), commandFor(count)));
@@ -169,7 +172,9 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 
 
   return {
     redeem: () => toCoupons('redeem', (count) => ({ type: 'RedeemCoupon', ...count, orderId })),
-    releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
+    releaseEarlier(): CheckoutStep[] {
+      return rounds.length === 1 ? [] : [{ name: 'release', commands: releases(rounds.slice(0, -1)) }];
+    },
     reserve(): CheckoutStep {
       const expiresAt = startedAt + RESERVATION_MS;
       const step = stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
@@ -212,7 +217,19 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 
     /** Before the stock is released: the stock is held as long as money may be held. */
     void: (): CheckoutStep =>
       toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
-    release: () => releaseAll(rounds),
+    /**
+     * Parcels that were refused are left to `refuse`: hundreds of customers may be told that a SKU is sold out, and must not wait
+     * for each other's commits to its stream.
+     */
+    release(): CheckoutStep[] {
+      const held = releases(rounds).filter(({ stream }) => !refused.has(stream));
+      return held.length === 0 ? [] : [{ name: 'release', commands: held }];
+    },
+    /** The release of what is not held stops a worker that is late with its reservation. Otherwise that would stay until it expires. */
+    refuse(): CheckoutStep[] {
+      const behind = releases(rounds).filter(({ stream }) => refused.has(stream));
+      return behind.length === 0 ? [] : [{ name: 'refuse', repeatable: true, commands: behind }];
+    },
     giveBack: () => endRedemptions('give back', 'ReleaseRedemption'),
     confirmRedemptions: () => endRedemptions('confirm redemptions', 'ConfirmRedemption'),
     reopen(): CheckoutStep[] {
@@ -225,3 +242,10 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 
 }
 
 type Reservation = Parcel & { reservationId: string };
+
+/** The parcels that the stock items refused: those of a SKU that was short, if it has no other parcel that may be held. */
+function refusedParcels(failure: Checkout['failure'], { parcels }: Round): Parcel[] {
+  if (!failure || !isRejection(failure, 'out_of_stock')) return [];
+  const short = Object.keys(failure.facts.available);
+  return parcels.filter(({ sku }) => short.includes(sku) && parcels.filter((other) => other.sku === sku).length === 1);
+}

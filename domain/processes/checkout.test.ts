@@ -200,18 +200,23 @@ describe('A checkout', () => {
   });
 
   it('undoes everything when it fails, even steps that may never have been taken', () => {
-    const undoing = (reason: string, available?: object) => ({
+    const releases = [
+      ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
+      ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
+    ];
+    const undoing = (reason: string, { available, release = releases }: { available?: object; release?: object } = {}) => ({
       steps: {
         void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
-        release: [
-          ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
-          ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
-        ],
-        reopen: [['cart#7', { type: 'ReopenCart', orderId, reason, ...available }]],
+        release,
+        reopen: [['cart#7', { type: 'ReopenCart', orderId, reason, ...(available && { available }) }]],
       },
       outcome: { type: 'EndCheckout' },
     });
-    expect(due(started, short)).to.deep.equal(undoing('out_of_stock', { available: { 'MUG-1': 1 } }));
+    const afterShortage = undoing('out_of_stock', { available: { 'MUG-1': 1 }, release: [releases[0]] });
+    expect(due(started, short)).to.deep.equal(afterShortage);
+    expect(behind(started, short)).to.deep.equal([]);
+    expect(behind(started, short, undone)).to.deep.equal([releases[1]]);
+    expect(behind(started, declined, undone)).to.deep.equal([]);
     expect(due(started, declined)).to.deep.equal(undoing('payment_declined'));
     expect(due(started, unknown, declined)).to.deep.equal(undoing('payment_declined'));
     expect(due(started, refused)).to.deep.equal(undoing('conflict'));

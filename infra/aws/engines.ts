@@ -12,6 +12,7 @@ import * as rds from 'aws-cdk-lib/aws-rds';
 import { type ISecret, Secret, SecretRotation, SecretRotationApplication } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { EngineName } from '../lambda/functions.js';
+import { schemasOf } from '../stores/postgres-stores.js';
 import { acknowledge } from './acknowledge.js';
 import { retentionOf } from './logs.js';
 import { type NetworkStack, SUBNETS } from './network-stack.js';
@@ -79,7 +80,13 @@ export class Postgres extends Construct {
       cloudwatchLogsExports: ['postgresql'],
       parameterGroup: new rds.ParameterGroup(this, 'Parameters', {
         engine,
-        parameters: { 'rds.force_ssl': '1', log_statement: 'none', log_parameter_max_length_on_error: '0' },
+        // The proxy refuses the search path as an option of a connection, and a SET would pin the connection to one client.
+        parameters: {
+          'rds.force_ssl': '1',
+          log_statement: 'none',
+          log_parameter_max_length_on_error: '0',
+          search_path: schemasOf({ profile: 'aws', namespace: stage.namespace, isLogInPostgres: false }).readModels,
+        },
       }),
     });
     this.instance.node.addDependency(logs);
@@ -105,7 +112,7 @@ export class Postgres extends Construct {
     // Between the proxy and the instance, which share a group.
     group.connections.allowInternally(ec2.Port.tcp(PORTS.postgres), 'from the proxy to the instance');
     group.addEgressRule(group, ec2.Port.tcp(PORTS.postgres), 'from the proxy');
-    this.url = `postgres://${proxy.endpoint}:${PORTS.postgres}/commerce?sslmode=verify-full`;
+    this.url = `postgres://${proxy.endpoint}:${PORTS.postgres}/commerce?sslmode=verify-full&search_path=server`;
   }
 }
 

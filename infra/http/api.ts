@@ -83,7 +83,12 @@ function begin(
       observe: metrics.unmatched,
     });
     if (!span) return next();
-    res.once('close', () => span.end(req.method, contextOf(res).route ?? 'unmatched', res.statusCode));
+    const end = () => {
+      span.end(req.method, contextOf(res).route ?? 'unmatched', res.statusCode);
+      res.off('finish', end).off('close', end);
+    };
+    // A request that is broken off only closes; in a function, it only finishes.
+    res.on('finish', end).on('close', end);
     span.run(next);
   };
 }

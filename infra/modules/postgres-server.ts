@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
-import { createPool, onlyRow, statement } from '../postgres.js';
+import { createPool, isPathOfServer, onlyRow, requireSearchPath, statement } from '../postgres.js';
 import { schemasOf } from '../stores/schemas.js';
 import { lazy, type PostgresServer, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -31,6 +31,7 @@ export const postgresParts = {
       lifecycle.onClose(() => pool.end());
       const engine = postgresEngine(pool, url);
       await untilReachable(engine);
+      if (isPathOfServer(url)) await requireSearchPath(pool, searchPath);
       return { pool, engine, schemas, isOwn: databaseUrl === undefined };
     }),
 } satisfies Partial<Recipes>;

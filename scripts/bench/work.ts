@@ -9,7 +9,7 @@ import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.
 import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
-import { order } from '../../domain/order/order.js';
+import { type OrderContents, order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -28,24 +28,29 @@ export function runnerOn(store: EventStore, snapshots?: SnapshotStore): CommandR
 
 /** An order of two lines, on its own stream. */
 export function placeOrder(): Command {
-  const key = randomId(Date.now());
-  const contents = {
-    orderId: `order_${key}`,
-    customerId: `customer_${key}`,
-    placedBy: 'customer',
-    currency: 'GBP',
-    lines: orderLines([
-      { sku: '85123A', title: 'White hanging heart T-light holder', quantity: 6, unitPrice: 255 },
-      { sku: '84406B', title: 'Cream cupid hearts coat hanger', quantity: 8, unitPrice: 275 },
-    ]),
-    shipping: { method: 'standard', title: 'Standard delivery', amount: 395 },
-    payment: { provider: 'test', method: 'pm_card_visa' },
-    cartId: `cart_${key}`,
-  } as const;
+  const contents = orderOf([
+    { sku: '85123A', title: 'White hanging heart T-light holder', quantity: 6, unitPrice: 255 },
+    { sku: '84406B', title: 'Cream cupid hearts coat hanger', quantity: 8, unitPrice: 275 },
+  ]);
   return (runner) =>
     runner
       .execute(order, streamOf(contents.orderId), { type: 'PlaceOrder', contents }, meta({ newStream: true }))
       .then(orThrow);
+}
+
+/** The order of a new customer. */
+export function orderOf(lines: Parameters<typeof orderLines>[0]): OrderContents {
+  const key = randomId(Date.now());
+  return {
+    orderId: `order_${key}`,
+    customerId: `customer_${key}`,
+    placedBy: 'customer',
+    currency: 'GBP',
+    lines: orderLines(lines),
+    shipping: { method: 'standard', title: 'Standard delivery', amount: 395 },
+    payment: { provider: 'test', method: 'pm_card_visa' },
+    cartId: `cart_${key}`,
+  };
 }
 
 /** Deliveries of a new SKU. */
