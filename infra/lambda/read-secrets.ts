@@ -28,7 +28,7 @@ export async function readSecrets(
       const abortSignal = AbortSignal.timeout(TIMEOUT_MS);
       const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }), { abortSignal });
       if (!SecretString) throw new ConfigError(`${variable}: the secret has no text.`);
-      return [name, valueOf(name, SecretString, env[name])] as const;
+      return [name, completed(name, SecretString, env[name])] as const;
     });
     return { ...env, ...Object.fromEntries(await Promise.all(read)) };
   } finally {
@@ -36,7 +36,7 @@ export async function readSecrets(
   }
 }
 
-function valueOf(variable: string, secret: string, address: string | undefined): string {
+function completed(variable: string, secret: string, address: string | undefined): string {
   const login = loginIn(secret);
   if (!login) return secret;
   if (address === undefined || !URL.canParse(address))
