@@ -1,11 +1,12 @@
 // Sets a shop up, once for each deployment: makes the schema and the tables of the read models, and marks the stores as those of one
 // log. Repeating it changes nothing.
-import { claimantOf } from '../modules/claims.js';
-import { claim } from '../stores/claim.js';
+
 import { createArchiveTables } from '../archive/postgres-archive-index.js';
+import { claimantOf } from '../modules/claims.js';
+import { lazy } from '../modules/parts.js';
+import { claim } from '../stores/claim.js';
 import { dynamoStore } from '../stores/dynamodb-store.js';
 import { createSchema } from '../stores/postgres-stores.js';
-import { lazy } from '../modules/parts.js';
 import { everyStoreParts } from './every-store.js';
 import { handlerOf } from './invocation.js';
 import type { FunctionRecipes } from './open.js';
@@ -29,6 +30,7 @@ export function setUpHandler(recipes: FunctionRecipes = {}) {
         shop.get('readModels'),
         shop.get('postgres'),
       ]);
+      await readModels.requireContinued();
       await createArchiveTables(pool);
       return {
         log,
