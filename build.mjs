@@ -34,10 +34,10 @@ async function buildAll() {
   const { build, stop } = await import('esbuild');
   const { dependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const { outputFiles, metafile } = await build({
-    // Some benches need processes of their own: the bare servers that they measure against, and the buyers of a hot SKU.
+    // Some benches need processes of their own: bare servers to measure against, the buyers of a hot SKU, a rebuild.
     entryPoints: [
       'scripts/commerce.ts',
-      ...['bare-loop', 'bare-reads', 'buyers'].map((name) => `scripts/bench/${name}.ts`),
+      ...['bare-loop', 'bare-reads', 'buyers', 'rebuild-once'].map((name) => `scripts/bench/${name}.ts`),
     ],
     outdir: 'dist',
     bundle: true,

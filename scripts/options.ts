@@ -1,6 +1,7 @@
 // The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../domain/kernel/json.js';
+import { isStreamId, type StreamId } from '../domain/kernel/stream.js';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { EVENT_STORES } from '../infra/event-store/event-stores.js';
@@ -80,4 +81,9 @@ export async function configOfShop(options: CommonOptions): Promise<Config> {
 
 function flagsOf({ profile, eventStore, data }: CommonOptions): Flags {
   return defined({ profile, eventStore, data });
+}
+
+export function streamArgument(text: string): StreamId {
+  if (isStreamId(text)) return text;
+  throw new InvalidArgumentError('A stream is <category>#<id>, such as order#01J…, and # needs quotes in a shell.');
 }

@@ -2,7 +2,6 @@
 import { expect } from 'chai';
 import { describeWith } from './engines.js';
 import {
-  callerAt,
   commerce,
   type Environment,
   endPrograms,
@@ -106,8 +105,7 @@ describeWith('postgres', 'An auditor', function (engines) {
   });
 
   it('pages the log over HTTP, which nobody else may', async () => {
-    const tokenOf = async (role: string) => (await run('token', '--role', role)).stdout.trim();
-    const auditor = callerAt(shop.url, await tokenOf('auditor'));
+    const auditor = await shop.staff('auditor');
     const { body } = await eventually('the watermark has passed the order', async () => {
       const answer = await auditor.get(`/v1/audit/events?correlationId=${request}&type=OrderPlaced`);
       expect(answer.body.data).to.have.length(1);
@@ -118,8 +116,8 @@ describeWith('postgres', 'An auditor', function (engines) {
     expect((await auditor.get(path)).body.data).to.have.length(2);
     expect((await auditor.get(`${path}/state?at=1`)).body).to.deep.include({ stream, version: 1, final: true });
     expect((await auditor.get(`/v1/audit/orders?email=ada@example.com`)).body.data[0]).to.include({ stream });
-    for (const role of ['support', 'catalogue', 'ops', 'customer']) {
-      const other = callerAt(shop.url, await tokenOf(role));
+    for (const role of ['support', 'catalogue', 'ops', 'customer'] as const) {
+      const other = role === 'customer' ? await shop.guest() : await shop.staff(role);
       expect((await other.get('/v1/audit/events')).status, role).to.equal(403);
       expect((await other.get(`${path}/state`)).status, role).to.equal(403);
     }

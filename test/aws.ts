@@ -12,6 +12,8 @@ import { describeWith } from './engines.js';
 import { the } from './the.js';
 
 export interface TestAws {
+  /** Address of the local engine, and the region of the clients. */
+  options(): { region: string; endpoint: string };
   /** A new client each time, so that tests do not affect each other. */
   dynamodb(): DynamoDBClient;
   kinesis(): KinesisClient;
@@ -25,12 +27,14 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
     after(() => {
       for (const client of clients.splice(0)) client.destroy();
     });
+    const options = () => ({ region: 'us-east-1', endpoint: engines.aws() });
     const open = <C extends { destroy(): void }>(create: (options: { region: string; endpoint: string }) => C): C => {
-      const client = create({ region: 'us-east-1', endpoint: engines.aws() });
+      const client = create(options());
       clients.push(client);
       return client;
     };
     define({
+      options,
       dynamodb: () => open(createDynamoClient),
       kinesis: () => open(createKinesisClient),
       s3: () => open(createS3Client),

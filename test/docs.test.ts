@@ -96,7 +96,7 @@ function sectionOf(page: string, heading: string): string {
 function statedLimits(page: string): { file: string; name: string; value: number }[] {
   let file = '';
   return page.split('\n').flatMap((line) => {
-    file = /^`([\w/.-]+\.ts)`$/.exec(line)?.[1] ?? file;
+    file = /^`([\w/.-]+\.(?:ts|py))`$/.exec(line)?.[1] ?? file;
     const [, name, value] = /^\| `([A-Z_]+)` \| ([\d,]+)/.exec(line) ?? [];
     return name && value ? [{ file, name, value: Number(value.replaceAll(',', '')) }] : [];
   });
@@ -107,10 +107,15 @@ function valueIn(file: string, name: string): unknown {
   const imported = [...read(file).matchAll(/^import .*\b[A-Z]+_[A-Z_]+\b.* from '(\..*)\.js';$/gm)];
   const files = [...imported.map(([, path]) => join(dirname(file), `${path}.ts`)), file];
   const constants = files.flatMap((each) => [
-    ...read(each).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm),
+    ...withConsts(read(each)).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm),
   ]);
   const script = [...constants].map(([, constant, value]) => `globalThis.${constant} = ${value};`).join('\n');
   return runInNewContext(`${script}\n${name}`, { ...kernelLimits });
+}
+
+/** A constant of a Python file, as TypeScript has it. */
+function withConsts(text: string): string {
+  return text.replaceAll(/^([A-Z_]+) = ([\d_]+)$/gm, 'const $1 = $2;');
 }
 
 function eventsPage(): string {

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { describeWith, type EngineName, freshName, type TestEngines } from './engines.js';
+import { everyOr } from './every-case.js';
 import { commerce, type Environment, endPrograms, PROFILES } from './running-shop.js';
 import { refused, sellTwoMugs } from './two-mugs.js';
 
@@ -57,8 +58,11 @@ for (const { title, name, engines: needed, addresses } of OTHERS) {
 
       const reset = await commerce(['reset', '--yes', '--json', '--event-store', name], byDefault);
       expect(JSON.parse(reset.stdout).deleted.join()).to.match(new RegExp(`${title}.*Postgres.*master\\.key`));
-      await sellTwoMugs(environment, { orders: 1, onHand: 38 });
-      expect((await commerce(['reset', '--yes'], environment)).code).to.equal(0);
+      // A normal run goes on with the default event store, which the same reset has made room for.
+      for (const again of everyOr([environment], [])) {
+        await sellTwoMugs(again, { orders: 1, onHand: 38 });
+        expect((await commerce(['reset', '--yes'], again)).code).to.equal(0);
+      }
       await sellTwoMugs(byDefault, { orders: 1, onHand: 38 });
       await refused(['status', '--event-store', name], byDefault, /has data of a shop whose event store is postgres/);
       expect((await commerce(['reset', '--yes'], byDefault)).code).to.equal(0);

@@ -11,5 +11,9 @@ const SHARE = 5;
 /** All cases, or the first of each group. */
 export const someOf = <T>(all: readonly T[]): readonly T[] => (isLong ? all : all.filter((_, n) => n % SHARE === 0));
 
+/** All cases, or one group of them: the one of this turn. Turns one after the other come to all cases. */
+export const turnOf = <T>(all: readonly T[], turn: number): readonly T[] =>
+  isLong ? all : all.filter((_, n) => n % SHARE === turn % SHARE);
+
 /** Number of runs of a long property. */
 export const runsOf = (all: number): number => (isLong ? all : Math.ceil(all / SHARE));

@@ -1,13 +1,15 @@
 // A customer with a whole story behind them is forgotten. Afterwards nothing that the shop has stored, in any engine or file, can be
 // read as their data, and the shop goes on.
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { eventTypes } from '../domain/events.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { isSealed, type Sealed } from '../domain/kernel/personal.js';
 import { createDynamoClient } from '../infra/aws.js';
+import { createKmsClient, createKmsKeyWrap } from '../infra/crypto/kms-key-wrap.js';
 import { createLocalKeyWrap, loadMasterKey } from '../infra/crypto/master-key.js';
 import { createPersonalData } from '../infra/crypto/personal-data.js';
-import type { SubjectKeys } from '../infra/crypto/subject-keys.js';
 import { createDynamoSubjectKeys } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createPostgresSubjectKeys } from '../infra/crypto/subject-keys-postgres.js';
 import { recordsOf } from '../infra/idempotency/port.js';
@@ -30,6 +32,8 @@ import {
   type TestProfile,
 } from './running-shop.js';
 import { the } from './the.js';
+
+const REGION = 'us-east-1';
 
 const CANARIES = {
   name: 'Zoë Kanariensis-Übermut',
@@ -63,6 +67,14 @@ for (const profile of PROFILES) {
   });
 }
 
+/** On `aws` the data keys are under KMS. */
+async function newKmsKey(endpoint: string): Promise<string> {
+  const client = createKmsClient({ region: REGION, endpoint });
+  const { KeyMetadata } = await client.send(new CreateKeyCommand({}));
+  client.destroy();
+  return the(KeyMetadata?.KeyId);
+}
+
 function testForgetting(profile: TestProfile, engines: TestEngines): void {
   let environment: Environment;
   let shop: RunningShop;
@@ -74,7 +86,11 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
   let earlier: StoredPart[];
 
   before(async () => {
-    environment = { ...(await profile.freshEnvironment(engines)), COMMERCE_LOG: 'debug' };
+    environment = {
+      ...(await profile.freshEnvironment(engines)),
+      COMMERCE_LOG: 'debug',
+      ...(profile.name === 'aws' && { COMMERCE_KMS_KEY: await newKmsKey(engines.aws()) }),
+    };
     shop = await startShop(environment);
     support = await shop.staff('support');
     [zoe, bob] = [await shop.guest(), await shop.guest()];
@@ -167,17 +183,23 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
 
   /** Opens values with the keys that are stored now, as a new process would. */
   async function openedNow(values: readonly Sealed[]): Promise<unknown[]> {
-    const masterKey = await loadMasterKey({ dataDir: the(environment.COMMERCE_DATA) });
-    const personal = (keys: SubjectKeys) =>
-      createPersonalData({ keys, keyWrap: createLocalKeyWrap(masterKey), eventTypes });
+    const local = createLocalKeyWrap(await loadMasterKey({ dataDir: the(environment.COMMERCE_DATA) }));
     if (profile.name === 'aws') {
-      const client = createDynamoClient({ region: 'us-east-1', endpoint: the(environment.AWS_ENDPOINT_URL) });
-      const table = `${the(environment.COMMERCE_NAMESPACE)}-subject-keys`;
-      const { open } = personal(createDynamoSubjectKeys({ client, table }));
-      return Promise.all(values.map(open)).finally(() => client.destroy());
+      const options = { region: REGION, endpoint: the(environment.AWS_ENDPOINT_URL) };
+      const [dynamodb, kms] = [createDynamoClient(options), createKmsClient(options)];
+      const table = (kind: string) => `${the(environment.COMMERCE_NAMESPACE)}-${kind}`;
+      const keys = createDynamoSubjectKeys({ client: dynamodb, table: table('subject-keys') });
+      const mark = new GetItemCommand({ TableName: table('store-mark'), Key: { id: { S: 'log' } } });
+      const { log: shop } = JSON.parse(the((await dynamodb.send(mark)).Item?.mark?.S));
+      const keyWrap = createKmsKeyWrap({ client: kms, keyId: the(environment.COMMERCE_KMS_KEY), shop, keys, local });
+      const { open } = createPersonalData({ keys, keyWrap, eventTypes });
+      return Promise.all(values.map(open)).finally(() => {
+        dynamodb.destroy();
+        kms.destroy();
+      });
     }
     const pool = createPool({ url: the(environment.DATABASE_URL) });
-    const { open } = personal(createPostgresSubjectKeys(pool));
+    const { open } = createPersonalData({ keys: createPostgresSubjectKeys(pool), keyWrap: local, eventTypes });
     return Promise.all(values.map(open)).finally(() => pool.end());
   }
 

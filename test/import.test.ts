@@ -10,7 +10,7 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import pg from 'pg';
 import type { Money } from '../domain/kernel/money.js';
-import { schemasOf } from '../infra/stores/postgres-stores.js';
+import { schemasOf } from '../infra/stores/schemas.js';
 import { agenda } from '../projections/models/agenda.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { type OrderDocument, orders, orderView, type SealedOrderView } from '../projections/models/orders.js';

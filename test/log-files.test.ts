@@ -113,6 +113,7 @@ describeWith(embedded.engines, 'An export of a shop', function (engines) {
       [['export', none, '--from', '2030-01-02', '--to', '2030-01-01'], 2, 'later than --to'],
       [['export', none, '--category', 'orders'], 1, 'it has: .*product'],
       [['export', join(none, 'deeper', 'file')], 1, 'does not exist'],
+      [['export', file], 1, 'already exists'],
       [['import-log', none], 1, 'no such file'],
     ] as const) {
       const { stderr } = expectCode(await commerce(args, shop), code);

@@ -70,7 +70,7 @@ for (const profile of PROFILES) {
     async function quarantineAt(location: string): Promise<void> {
       const table = physicalName(stock);
       const held = { [table]: { commitNo: 0, error: 'no room', since: '2026-01-01T00:00:00.000Z' } };
-      const documents = await (await here.get('sinks')).relational.open([stock]);
+      const documents = await the((await here.get('sinks')).relational).open([stock]);
       const stream = streamId('stock', 'MUG-BLUE', location);
       await documents.save([], new Map([[stream, { of: [table], commitNo: 0, held }]]));
     }

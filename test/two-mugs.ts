@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { type Caller, commerce, type Environment, eventually, type RunningShop, startShop } from './running-shop.js';
 
-export interface Sold {
+interface Sold {
   orders: number;
   onHand: number;
 }

@@ -86,11 +86,17 @@ describe('The verification of the archive', () => {
     ]);
   });
 
-  it('finds a manifest behind a gap', async () => {
+  it('goes on behind a manifest that is missing', async () => {
     const shop = await archivedShop();
-    shop.objects.delete(manifestName(3));
-    const { problems } = await verified(shop);
-    expect(problems.map(({ where }) => where)).to.include(manifestName(4));
+    shop.objects.delete(manifestName(2));
+    const later = the(shop.log.arrivals.find(({ pk }) => pk === 'note#4'));
+    change(shop, later, ({ ev }) => ({ ev: ev.replace('2026', '2025') }));
+    const { report, problems } = await verified(shop);
+    expect(problems.map(text)).to.deep.equal([
+      `${manifestName(2)}: is missing`,
+      'the log: note#4 1: it is not the commit that was archived',
+    ]);
+    expect(report).to.include({ segments: 4, commits: 8, checkpoints: 3, unused: 0 });
   });
 
   it('names the changed commit of a damaged segment, and still checks what comes after it', async () => {

@@ -100,8 +100,12 @@ export async function verifyArchive(
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
     const manifest = await readOr(() => readManifest(archive, number));
-    if (manifest === undefined) break;
-    if (manifest === DAMAGED) {
+    if (manifest === undefined) {
+      if (number > (await highestManifest())) break;
+      hasUnread = true;
+      report({ where: manifestName(number), problem: 'is missing' });
+    }
+    if (manifest === undefined || manifest === DAMAGED) {
       tree = undefined;
       continue;
     }
@@ -150,6 +154,12 @@ export async function verifyArchive(
     report(inLog(commit, 'it is older than the end of the archive, but not archived'));
   const beyond = (await countAfter(last?.upTo ?? 0)) + (size - (newest?.size ?? 0));
   return { segments, commits: size, checkpoints, newest, beyond, unused: await countUnused(segments), problems };
+
+  async function highestManifest(): Promise<number> {
+    let highest = 0;
+    for await (const name of archive.list(MANIFESTS)) highest = Math.max(highest, numberIn(name));
+    return highest;
+  }
 
   /** Reports what is damaged, with a commit if it can be named. */
   async function readOr<T>(read: () => Promise<T>, nameBad?: () => Promise<StoredCommit | undefined>) {

@@ -103,7 +103,7 @@ function securitySchemes(authorizerArn: string): Json {
         type: 'token',
         authorizerUri: authorizerArn,
         authorizerResultTtlInSeconds: AUTHORIZED_FOR_S,
-        identityValidationExpression: '^[Bb]earer [-\\w.]+$',
+        identityValidationExpression: '(?i)^bearer +[-\\w.~+/=]+$',
       },
     },
     key: { type: 'apiKey', name: 'x-api-key', in: 'header' },

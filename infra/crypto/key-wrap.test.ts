@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  CreateAliasCommand,
   CreateKeyCommand,
   DecryptCommand,
   DisableKeyCommand,
@@ -15,7 +16,9 @@ import { personalDataContract } from '../../test/contracts/personal-data.contrac
 import { freshName } from '../../test/engines.js';
 import { createMemorySubjectKeys } from '../../test/memory-subject-keys.js';
 import { the } from '../../test/the.js';
-import type { KeyWrap } from './key-wrap.js';
+import { recordParts } from '../modules/aws/records.js';
+import { createLifecycle } from '../modules/lifecycle.js';
+import { isUnderKms, type KeyWrap } from './key-wrap.js';
 import { createKmsKeyWrap, KMS_ACTIONS, SHOP_KEY, SHOP_KEY_TTL_MS } from './kms-key-wrap.js';
 import { createLocalKeyWrap } from './master-key.js';
 import type { SubjectKeys } from './subject-keys.js';
@@ -51,6 +54,29 @@ describeOnAws('Data keys under KMS', (aws) => {
       async () => createMemorySubjectKeys(),
       async (keys) => wrapOf(keys),
     );
+  });
+
+  it('is what the profile aws has if a KMS key is configured, and its name may be an alias', async () => {
+    const client = aws.kms();
+    const AliasName = `alias/${freshName('data_keys')}`;
+    await client.send(new CreateAliasCommand({ AliasName, TargetKeyId: keyId }));
+    const lifecycle = createLifecycle();
+    const keys = createMemorySubjectKeys();
+    const partsWith = (kmsKey?: string) => ({
+      config: { kmsKey },
+      awsOptions: { ...aws.options(), address: '' },
+      masterKey: randomBytes(32),
+      claimed: { log: 'log_1' },
+      subjectKeys: keys,
+      lifecycle,
+    });
+    const openWrap = (kmsKey?: string) => recordParts.keyWrap(partsWith(kmsKey) as never).make();
+    const wrapped = await (await openWrap(AliasName)).wrap(Buffer.alloc(32), 'customer_1');
+    expect(isUnderKms(wrapped)).to.equal(true);
+    expect(isUnderKms(await (await openWrap()).wrap(Buffer.alloc(32), 'customer_1'))).to.equal(false);
+    const own = wrapOf(keys, { client, shop: 'log_1' });
+    expect(Buffer.from(await own.unwrap(wrapped, 'customer_1'))).to.deep.equal(Buffer.alloc(32));
+    await lifecycle.close();
   });
 
   it('asks KMS once for many subjects, however many requests come at once, and again after ten minutes', async () => {
@@ -117,6 +143,16 @@ describeOnAws('Data keys under KMS', (aws) => {
     const wrapped = await wrapOf(createMemorySubjectKeys()).wrap(randomBytes(32), 'customer_1');
     const refused = await local.unwrap(wrapped, 'customer_1').catch((error: Error) => error);
     expect(refused).to.have.property('message').that.includes('set COMMERCE_KMS_KEY');
+  });
+
+  it('makes no new key of the shop to unwrap what an old one has wrapped, so that a restored one is not in its way', async () => {
+    const wrapped = await wrapOf(createMemorySubjectKeys()).wrap(randomBytes(32), 'customer_1');
+    const keys = createMemorySubjectKeys();
+    const refused = await wrapOf(keys)
+      .unwrap(wrapped, 'customer_1')
+      .catch((error: Error) => error);
+    expect(refused).to.have.property('message').that.includes('Restore the key store');
+    expect(await keys.get(SHOP_KEY)).to.equal(undefined);
   });
 
   it('waits out throttling and lost connections', async () => {

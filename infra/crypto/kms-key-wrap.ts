@@ -7,7 +7,7 @@ import { type AwsOptions, clientConfig, isTransient } from '../aws.js';
 import { reasonOf, withinBudget } from '../retry.js';
 import { decrypt, encrypt } from './aes-gcm.js';
 import { isUnderKms, type KeyWrap, KMS_MARK } from './key-wrap.js';
-import { KEY_STORE_BUDGET_MS, type SubjectKeys } from './subject-keys.js';
+import { KEY_STORE_BUDGET_MS, type SubjectKey, type SubjectKeys } from './subject-keys.js';
 
 const ENGINE = 'KMS';
 const KMS_TIMEOUT_MS = 2_000;
@@ -45,9 +45,9 @@ export function createKmsKeyWrap(deps: KmsKeyWrapDeps): KeyWrap {
   let known: { key: Promise<KeyObject>; until: number } | undefined;
 
   /** Concurrent callers share one request. A failure is not remembered. */
-  function shopKey(): Promise<KeyObject> {
+  function shopKey(ifMissing: () => Promise<SubjectKey>): Promise<KeyObject> {
     if (known && now() < known.until) return known.key;
-    const asked = { key: load(), until: now() + SHOP_KEY_TTL_MS };
+    const asked = { key: load(ifMissing), until: now() + SHOP_KEY_TTL_MS };
     known = asked;
     asked.key.catch(() => {
       if (known === asked) known = undefined;
@@ -55,10 +55,9 @@ export function createKmsKeyWrap(deps: KmsKeyWrapDeps): KeyWrap {
     return asked.key;
   }
 
-  async function load(): Promise<KeyObject> {
-    const stored = (await keys.get(SHOP_KEY)) ?? (await create());
-    if ('forgotten' in stored)
-      throw new KmsKeyInvalid(`The key store has no ${SHOP_KEY} any more. Restore the key store from a backup.`);
+  async function load(ifMissing: () => Promise<SubjectKey>): Promise<KeyObject> {
+    const stored = (await keys.get(SHOP_KEY)) ?? (await ifMissing());
+    if ('forgotten' in stored) throw missing();
     const { Plaintext } = await ask(() =>
       client.send(new DecryptCommand({ KeyId, CiphertextBlob: stored.wrapped, EncryptionContext })),
     );
@@ -66,7 +65,7 @@ export function createKmsKeyWrap(deps: KmsKeyWrapDeps): KeyWrap {
   }
 
   /** If processes compete, the first one wins, and all use its key. */
-  async function create() {
+  async function create(): Promise<SubjectKey> {
     const { CiphertextBlob } = await ask(() =>
       client.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext })),
     );
@@ -74,10 +73,11 @@ export function createKmsKeyWrap(deps: KmsKeyWrapDeps): KeyWrap {
   }
 
   return {
-    wrap: async (dataKey, subject) => Buffer.concat([KMS_MARK, encrypt(await shopKey(), dataKey, subject)]),
+    wrap: async (dataKey, subject) => Buffer.concat([KMS_MARK, encrypt(await shopKey(create), dataKey, subject)]),
     async unwrap(wrapped, subject) {
       if (!isUnderKms(wrapped)) return local.unwrap(wrapped, subject);
-      const key = await shopKey();
+      // A new key of the shop could not unwrap it, and would be in the way of the old one.
+      const key = await shopKey(() => Promise.reject(missing()));
       try {
         return decrypt(key, wrapped.subarray(KMS_MARK.length), subject);
       } catch (cause) {
@@ -87,6 +87,10 @@ export function createKmsKeyWrap(deps: KmsKeyWrapDeps): KeyWrap {
       }
     },
   };
+}
+
+function missing(): KmsKeyInvalid {
+  return new KmsKeyInvalid(`The key store has no ${SHOP_KEY}, which wraps the data keys. Restore the key store.`);
 }
 
 /** A key cannot be unwrapped, and a repeat would not help. */

@@ -730,6 +730,14 @@ describe('the HTTP surface', () => {
       await refused('/', { json: {} }, 405, 'method_not_allowed');
     });
 
+    it('the console, also with a slash at the end', async () => {
+      const { text, headers } = await ask('/console');
+      expect(headers.get('content-type')).to.contain('text/html');
+      expect((await ask('/console/')).text, 'follows the redirection').to.equal(text);
+      const moved = await fetch(`${server.url}/console/`, { redirect: 'manual' });
+      expect([moved.status, moved.headers.get('location')]).to.deep.equal([308, '/console']);
+    });
+
     it('a page of its endpoints without external resources', async () => {
       const { text, headers } = await ask('/docs');
       expect(headers.get('content-type')).to.contain('text/html');

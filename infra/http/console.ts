@@ -42,6 +42,7 @@ export function consoleFiles(): Record<string, () => Promise<Answer>> {
   return {
     ...Object.fromEntries(answers),
     '/console': fileAnswer(join(folder, 'index.html')),
+    '/console/': async () => ({ status: 308, headers: { Location: '/console' }, body: '', seen: [] }),
     [`/console/${LIBRARY}`]: fileAnswer(join(root, 'node_modules/lit-html', LIBRARY)),
   };
 }

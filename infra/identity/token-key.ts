@@ -6,11 +6,15 @@ import { keptSecret, readIfThere } from '../secret-file.js';
 
 export const TOKEN_ALGORITHM = 'ES256';
 
-export interface TokenKey {
+/** Verifies tokens and cannot make any. */
+export interface PublicTokenKey {
   /** Tokens name the key that signed them. */
   id: string;
-  sign: CryptoKey;
   verify: CryptoKey;
+}
+
+export interface TokenKey extends PublicTokenKey {
+  sign: CryptoKey;
 }
 
 export class TokenKeyInvalid extends OperatorError {
@@ -34,6 +38,21 @@ export async function findTokenKey({ dataDir, given }: TokenKeySource): Promise<
   const place = given ? 'COMMERCE_TOKEN_KEY' : pathIn(dataDir);
   const text = given || (await readIfThere(place));
   return text === undefined ? undefined : parse(text, place);
+}
+
+/** A key that verifies tokens, from its public JWK. Throws `TokenKeyInvalid`. */
+export async function publicTokenKey(text: string): Promise<PublicTokenKey> {
+  try {
+    const { d: _, ...jwk } = JSON.parse(text) as JWK;
+    return {
+      id: await calculateJwkThumbprint(jwk),
+      verify: (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey,
+    };
+  } catch (error) {
+    throw new TokenKeyInvalid(
+      `COMMERCE_TOKEN_KEY must hold a public ${TOKEN_ALGORITHM} key as JWK: ${(error as Error).message}`,
+    );
+  }
 }
 
 const pathIn = (dataDir: string): string => join(dataDir, 'token-key.json');

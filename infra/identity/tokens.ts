@@ -9,7 +9,7 @@ import type { Caller } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
 import { ROLES } from '../../domain/kernel/role.js';
 import { customerIdSchema } from '../../domain/order/events.js';
-import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
+import { type PublicTokenKey, TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
 
 const ISSUER = 'commerce-core';
 const AUDIENCE = 'commerce-core-api';
@@ -42,10 +42,11 @@ export interface Tokens extends TokenIssuer, TokenReader {
   mint(caller: Caller): Promise<string>;
 }
 
-export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): Tokens {
+export function createTokens({ key, clock }: { key: TokenKey | PublicTokenKey; clock: Clock }): Tokens {
   const verified = new LRUCache<string, Verified>({ max: VERIFIED_TOKENS });
 
-  function sign({ id, role, customerId, sessionId, guest }: Caller, ttlS: number): Promise<string> {
+  async function sign({ id, role, customerId, sessionId, guest }: Caller, ttlS: number): Promise<string> {
+    if (!('sign' in key)) throw new Error('The private key of tokens is not here: tokens can only be verified.');
     const now = Math.floor(clock() / 1000);
     const about = defined({ customerId, sid: sessionId, guest });
     return new SignJWT({ role, ...about })

@@ -33,6 +33,7 @@ describe('The Lambda functions', () => {
       'operations-commands',
       'operations-queries',
       'agenda',
+      'payment-reconciler',
     ]);
     for (const [name, { actions }] of all) {
       expect(actions.events ?? [], name).to.not.include.members(['dynamodb:UpdateItem']);
@@ -43,7 +44,7 @@ describe('The Lambda functions', () => {
   it('reach addresses outside of AWS only to ask Stripe, and only they have its key', () => {
     const outside = all.filter(([, { internet }]) => internet).map(([name]) => name);
     const stripe = all.filter(([, { secrets }]) => secrets.includes('stripeKey')).map(([name]) => name);
-    expect(outside).to.deep.equal(['payment-webhook', 'payment-provider']);
+    expect(outside).to.deep.equal(['payment-webhook', 'payment-provider', 'payment-reconciler']);
     expect(stripe).to.deep.equal(outside);
   });
 

@@ -259,22 +259,36 @@ export const FUNCTIONS = {
     secrets: ['masterKey', 'postgres'],
     memoryMb: 1024,
   }),
-  archiver: scheduled('archiver', 5, {
+  archiver: scheduled('archiver', 1, {
     engines: ['postgres'],
+    timeoutS: 60,
     actions: { events: READ_EVENTS, objects: OBJECTS_ACTIONS, mark: READ_MARK },
     secrets: ['auditKey', 'postgres'],
+  }),
+  /** Compares the payments of the last week with the records of Stripe. */
+  'payment-reconciler': scheduled('payment-reconciler', 24 * 60, {
+    service: 'payment',
+    actions: {
+      events: EVENT_STORE_ACTIONS,
+      snapshots: SNAPSHOTS_ACTIONS,
+      subjectKeys: SUBJECT_KEYS_ACTIONS,
+      mark: READ_MARK,
+    },
+    secrets: ['masterKey', 'stripeKey'],
+    internet: true,
+    timeoutS: 900,
   }),
   'stock-snapshots': scheduled('stock-snapshots', 10, {
     service: 'inventory',
     actions: { events: READ_EVENTS, objects: OBJECTS_ACTIONS, mark: READ_MARK },
   }),
-  /** Marks the stores as this shop's, and makes the schema and the tables of the read models. No other function may. */
+  /** Marks the stores as those of one log, and makes the schema and the tables of the read models before anyone asks for them. */
   'set-up': {
     service: 'platform',
     entry: 'infra/lambda/set-up.ts',
     triggers: [{ kind: 'invoke', by: 'deployment' }],
     engines: ['postgres', 'mongodb', 'opensearch', 'redis'],
-    actions: { events: ['dynamodb:Query'], mark: STORE_MARK_ACTIONS, opensearch: INDEX },
+    actions: { events: READ_EVENTS, mark: STORE_MARK_ACTIONS, opensearch: INDEX },
     secrets: ['masterKey', 'postgres', 'mongodb', 'redis'],
     internet: false,
     memoryMb: 512,

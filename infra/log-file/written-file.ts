@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { link, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
@@ -13,15 +13,17 @@ const WRITE_LENGTH = 256 * 1024;
 
 export const isGzipName = (file: string): boolean => file.endsWith('.gz');
 
-/** `produce` gets the function that writes. If it fails, a file of that name stays as it is. */
+/** `produce` gets the function that writes. Throws EEXIST if there is a file of that name, which stays as it is. */
 export async function writeWhole<T>(
   file: string,
   produce: (write: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  // A device or a pipe cannot be replaced by a file.
-  const isReplaced = (await stat(file).catch(() => undefined))?.isFile() ?? true;
-  const draft = isReplaced ? join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}`) : file;
-  const output = createWriteStream(draft, { flush: isReplaced });
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile()) throw refused(file, 'EEXIST');
+  // A device or a pipe is written as it is.
+  const isNew = found === undefined;
+  const draft = isNew ? join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}`) : file;
+  const output = createWriteStream(draft, { flush: isNew });
   const gzip = isGzipName(file) ? createGzip() : undefined;
   const entry: Writable = gzip ?? output;
   const written = gzip ? pipeline(gzip, output) : finished(output);
@@ -41,12 +43,17 @@ export async function writeWhole<T>(
     await flush();
     entry.end();
     await written;
-    if (isReplaced) await rename(draft, file);
+    if (isNew) await link(draft, file);
     return result;
   } catch (error) {
     entry.destroy();
     await written.catch(() => {});
-    if (isReplaced) await rm(draft, { force: true });
     throw Object.assign(error as Error, 'syscall' in (error as Error) ? { path: file } : {});
+  } finally {
+    if (isNew) await rm(draft, { force: true });
   }
+}
+
+function refused(path: string, code: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code, syscall: 'open', path });
 }

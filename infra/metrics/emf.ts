@@ -37,7 +37,7 @@ interface Sample {
   value: number | readonly number[];
 }
 
-export function createEmf({ registry, service, write = console.log, clock = Date.now }: EmfDeps): Emf {
+export function createEmf({ registry, service, write = print, clock = Date.now }: EmfDeps): Emf {
   const before = new Map<string, number>();
 
   /** The growth of a series since the last flush. */
@@ -89,6 +89,11 @@ export function createEmf({ registry, service, write = console.log, clock = Date
       for (const line of linesOf(samples)) write(JSON.stringify(documentOf(line, service, clock())));
     },
   };
+}
+
+/** Not by `console`, which Lambda replaces: it would put the line into another one. */
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 function hundreds(values: readonly number[]): (readonly number[])[] {

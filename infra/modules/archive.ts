@@ -1,7 +1,6 @@
 // The archive of the log: its archiver, which the process that leads runs in the background, its verification, and the alarm.
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { millisOf } from '../../domain/kernel/clock.js';
-import type { TamperAlarm } from '../../domain/kernel/feed.js';
 import { archiveIn } from '../archive/archive-objects.js';
 import { createArchiveQueries } from '../archive/archive-queries.js';
 import { createArchiver } from '../archive/archiver.js';
@@ -14,6 +13,7 @@ import { noteVerifier } from '../archive/signed-note.js';
 import { verifyArchive } from '../archive/verify-archive.js';
 import { createWitnessClient } from '../archive/witness.js';
 import { lazy, type Parts, type Recipes } from './parts.js';
+import { alarmParts } from './tamper-alarm.js';
 
 export const archiveParts = {
   auditSigner: ({ config: { dataDir, auditKey }, claimed }) =>
@@ -76,29 +76,8 @@ export const archiveParts = {
 
   archiveStatus: ({ metrics }) => lazy(() => createArchiveStatus(metrics)),
 
-  tamperAlarm: ({ metrics, log }) => lazy(() => createTamperAlarm(metrics, log)),
+  ...alarmParts,
 } satisfies Partial<Recipes>;
-
-const TAMPERING = {
-  modified: 'a stored commit was modified',
-  removed: 'a stored commit was removed',
-  unprotected: 'its table was replaced, or is not protected against changes',
-} as const satisfies Record<Parameters<TamperAlarm>[2], string>;
-
-/** Logs that a stored commit was changed, or can be, and counts it. */
-export function createTamperAlarm(registry: Registry, log: Parts['log']): TamperAlarm {
-  const count = new Counter({
-    name: 'commerce_log_tampering_total',
-    help: 'Stored commits that were seen to be modified or removed, or unprotected; any value above 0 needs a person',
-    labelNames: ['what'] as const,
-    registers: [registry],
-  });
-  for (const what of Object.keys(TAMPERING)) count.inc({ what }, 0);
-  return (stream, commitNo, what) => {
-    count.inc({ what });
-    log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: ${TAMPERING[what]}`);
-  };
-}
 
 /** Shows what the archiver has found in the metrics. */
 export function createArchiveStatus(registry: Registry): ArchiveStatus {

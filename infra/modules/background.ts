@@ -13,15 +13,15 @@ import { pauseUnlessAborted } from '../retry.js';
 import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 import type { Parts } from './parts.js';
+import { reportDifferences } from './report-differences.js';
 
 const CONSUMER = 'projectors';
 
 /** Interval at which the leader looks for a day that has ended. */
 const SNAPSHOTS_EVERY_MS = 10 * 60_000;
 
-/** Interval at which the leader compares the payments of the last week with the provider's records. */
+/** Interval at which the leader compares payments with the provider's records. */
 const RECONCILE_EVERY_MS = 24 * 3_600_000;
-const RECONCILED_DAYS = 7;
 /** A leader first does what customers wait for. */
 const RECONCILE_AFTER_MS = 10 * 60_000;
 
@@ -109,13 +109,7 @@ async function comparePayments(
   await pauseUnlessAborted(RECONCILE_AFTER_MS, signal);
   while (!signal.aborted) {
     try {
-      const from = clock() - RECONCILED_DAYS * RECONCILE_EVERY_MS;
-      const { differences } = await reconciliation.run({ from, repair: false });
-      for (const { kind, paymentId, operationId } of differences)
-        log.error(
-          { kind, paymentId, operationId },
-          'a payment differs from the provider’s records; run `commerce reconcile`',
-        );
+      await reportDifferences({ run: reconciliation.run, clock, log });
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'the payments could not be compared; it will be tried tomorrow');
     }

@@ -2,7 +2,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Fence } from '../../domain/kernel/event-store.js';
 import type { ShopConfig } from '../shop-config.js';
-import { schemasOf } from '../stores/postgres-stores.js';
+import { schemasOf } from '../stores/schemas.js';
 
 export interface Leadership {
   /** Runs the work of a term, and shows meanwhile that this process leads. */

@@ -7,7 +7,7 @@ import { engineAddresses } from '../engines/addresses.js';
 import type { EventStoreName } from '../event-store/event-stores.js';
 import type { TracesConfig } from '../shop-config.js';
 import type { Tracing } from '../tracing/port.js';
-import { tracedProjector, tracedRunner, tracedStore } from '../tracing/traced.js';
+import { tracedProjector, tracedStore } from '../tracing/traced.js';
 import { apiParts } from './api.js';
 import { archiveParts } from './archive.js';
 import { claimParts } from './claims.js';
@@ -58,7 +58,6 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   const container = containerOf(recipes);
   if (tracing) {
     container.onActivation('eventStore', (_, store: Parts['eventStore']) => tracedStore(store, tracing));
-    container.onActivation('runner', (_, runner: Parts['runner']) => tracedRunner(runner, tracing));
     container.onActivation('readModels', (_, models: Parts['readModels']) => ({
       ...models,
       projectors: models.projectors.map((projector) => tracedProjector(projector, tracing)),

@@ -62,6 +62,7 @@ import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { LogLoader } from '../event-store/log-loader.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
+import type { ApiDeps } from '../http/api.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
@@ -69,7 +70,7 @@ import type { BulkFiles } from '../objects/bulk-files.js';
 import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
-import type { ShopSchemas } from '../stores/postgres-stores.js';
+import type { ShopSchemas } from '../stores/schemas.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
 import type { Tracing } from '../tracing/port.js';
 import type { FirstLook } from './first-look.js';
@@ -215,8 +216,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   firstLook: FirstLook;
   runner: CommandRunner;
   leadership: Leadership;
-  /** The work of the agenda in one term of the process that leads. */
-  agendaHandlersOf: (fence: Fence) => AgendaHandlers;
+  /** The work of the agenda in one term of the process that leads; without a fence, where nobody leads. */
+  agendaHandlersOf: (fence: Fence | undefined) => AgendaHandlers;
   processes: Processes;
   paymentService: PaymentService;
   paymentEndpoints: readonly Endpoint[];
@@ -244,6 +245,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Verifies the archive against the log, with another public key if one is given. */
   archiveVerification: (options: VerifyOptions, publicKey?: NoteVerifier) => Promise<ArchiveReport>;
   endpoints: readonly Endpoint[];
+  /** The endpoints, and what is enforced around them. */
+  api: Omit<ApiDeps, 'pages'>;
   app: Application;
 }
 

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, isPathOfServer, onlyRow, requireSearchPath, statement } from '../postgres.js';
-import { schemasOf } from '../stores/postgres-stores.js';
+import { schemasOf } from '../stores/schemas.js';
 import { lazy, type PostgresServer, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 

@@ -27,7 +27,8 @@ import { createServed, type Served } from '../../projections/served.js';
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
 
 export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
-export type Sinks = Record<StoreKind, Sink>;
+/** A program that lacks a kind of store has no read models in it. */
+export type Sinks = Partial<Record<StoreKind, Sink>>;
 
 const MODELS = {
   orders: { projection: orders, in: 'relational' },
@@ -108,7 +109,9 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
   return {
     projectors: stores.map(({ projector }) => projector),
     stores,
-    served: Object.fromEntries(models.map(({ model, served }) => [model, served])) as unknown as ReadModels['served'],
+    served: Object.fromEntries(
+      Object.keys(MODELS).map((name) => [name, models.find(({ model }) => model === name)?.served ?? absent(name)]),
+    ) as unknown as ReadModels['served'],
     show: async (seen, waitMs) => (await Promise.all(models.map((model) => shows(model, seen, waitMs)))).every(Boolean),
     async requireContinued() {
       for (const { definition, served } of models) requireContinued(definition, await served.current());
@@ -136,6 +139,13 @@ function requireContinued(definition: Projection<never, never>, serving: Project
     `The read model ${name} is served from version ${serving.version}, and this program has version ${version}, which does not say that it continues that one. ` +
       `Rebuild it first, with this program and while the other one still runs (commerce rebuild ${name}), or complete its definition (docs/rebuild.md).`,
   );
+}
+
+function absent(model: string): Served<never> {
+  const refuse = () => {
+    throw new Error(`The read model ${model} is in a store that this program does not open.`);
+  };
+  return { current: async () => refuse(), gateOf: refuse, advanced() {} };
 }
 
 async function openStore(

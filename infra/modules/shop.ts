@@ -37,6 +37,7 @@ import { loggedError } from '../logged-error.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
+import { tracedRunner } from '../tracing/traced.js';
 import { createFirstLook } from './first-look.js';
 import { createLeadership } from './leadership.js';
 import { createDecisions, createQuarantine } from './operators.js';
@@ -99,8 +100,8 @@ export const shopParts = {
       }),
     ),
 
-  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
-    lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
+  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog, tracing }) =>
+    lazy(() => openRunner(store, { snapshots, personal, clock, countedLog, tracing })),
 
   openings: ({ runner, clock }) => lazy(() => createOpenings({ runner, clock })),
 
@@ -160,11 +161,12 @@ export const shopParts = {
     holders,
     ownStreams: own,
     ordersOfCustomer: orders,
+    tracing,
     log,
   }) =>
     lazy(() => (fence) => {
-      const store = fenced(ownStore, fence);
-      const runner = openRunner(store, { snapshots, personal, clock, countedLog });
+      const store = fence ? fenced(ownStore, fence) : ownStore;
+      const runner = openRunner(store, { snapshots, personal, clock, countedLog, tracing });
       const processes = assembleProcesses({ runner, clock, providers, log });
       const { allocator: stock, checkout, settlement } = processes;
       const commitments = createStockCommitments({ store });
@@ -237,11 +239,13 @@ export const shopParts = {
     ),
 } satisfies Partial<Recipes>;
 
+type RunnerParts = Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog' | 'tracing'>;
+
 function openRunner(
   store: EventStore,
-  { snapshots, personal, clock, countedLog: log }: Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog'>,
+  { snapshots, personal, clock, countedLog: log, tracing }: RunnerParts,
 ): CommandRunner {
-  return createCommandRunner({
+  const runner = createCommandRunner({
     store,
     snapshots,
     personal,
@@ -249,6 +253,7 @@ function openRunner(
     eventTypes,
     onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
   });
+  return tracing ? tracedRunner(runner, tracing) : runner;
 }
 
 /** The same store; its commits are refused once the term is over. */

@@ -254,9 +254,9 @@ function positionCommands(entries: readonly PositionWrite[]): { commands: Comman
   return { commands: held.length > 0 ? [['sadd', HELD, ...held], ...calls] : calls, streams };
 }
 
-/** `<commit> 0 <projections> <held>`. Earlier programs have other numbers than the 0. */
+/** `<commit> <projections> <held>`. Earlier programs have a number before the projections, whose names begin with a letter. */
 function textOf({ commitNo, of, held }: StreamPosition): string {
-  return `${commitNo} 0 ${of.join(',')} ${held ? JSON.stringify(held) : ''}`;
+  return `${commitNo} ${of.join(',')} ${held ? JSON.stringify(held) : ''}`;
 }
 
 export function positionsKey(stream: StreamId): string {
@@ -272,9 +272,9 @@ function placesIn(streams: readonly StreamId[], texts: readonly (string | null)[
 }
 
 function positionIn(text: string): StreamPosition {
-  const [commitNo, , of, ...held] = text.split(' ');
+  const [, commitNo, of = '', ...held] = text.replace(/^(\d+) (?:\d+ )?/, ' $1 ').split(' ');
   return {
-    of: of!.split(','),
+    of: of.split(','),
     commitNo: Number(commitNo),
     ...(held.join(' ') !== '' && { held: JSON.parse(held.join(' ')) }),
   };

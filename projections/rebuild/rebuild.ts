@@ -18,6 +18,7 @@ import {
 import { createComparer } from '../runtime/comparer.js';
 import { createEvolution } from '../runtime/evolution.js';
 import { type Interventions, NO_INTERVENTIONS } from '../runtime/interventions.js';
+import { pauseAfter } from '../runtime/lane.js';
 import { type Projection, physicalName } from '../runtime/projection.js';
 import { createProjector, type Logger } from '../runtime/projector.js';
 import { type DocumentId, DocumentRefused, type DocumentStore, type StreamPosition } from '../runtime/sink.js';
@@ -39,10 +40,6 @@ const FOLLOWED_AFTER_MS = 3_000;
 const STREAMS_AT_ONCE = 20;
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 300;
-
-/** First and longest pause before something is tried again that waits for a store, the log or the disk. */
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 10_000;
 
 export interface RebuildDeps {
   documents: DocumentStore;
@@ -153,7 +150,7 @@ export async function finishBuild(
 
   /** Repeats the work until the store, the log and the disk answer. */
   async function patiently<T>(work: () => Promise<T>): Promise<T> {
-    for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
+    for (let failures = 0; ; failures++) {
       stop.throwIfAborted();
       try {
         const result = await work();
@@ -164,7 +161,7 @@ export async function finishBuild(
         if (waitsFor === undefined) log.warn({ projection: table, err: error }, 'a rebuild waits; it will continue');
         waitsFor = error.message;
         onProgress(current());
-        await pause(ms, stop);
+        await pause(pauseAfter(failures, Math.random), stop);
       }
     }
   }

@@ -1,6 +1,7 @@
 // Finds every document of one projection that differs from the fold of the log: first along the log, which finds what is missing, then
 // along the store, which finds what is too much. Memory use depends on the number of differences alone.
 import { millisOf } from '../../domain/kernel/clock.js';
+import { Problem } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { type ComparerDeps, createComparer, type Examined, type Followed } from './comparer.js';
@@ -32,7 +33,7 @@ export interface DifferenceDeps extends Pick<ComparerDeps, 'documents' | 'log'> 
 }
 
 export interface DifferenceOptions {
-  /** Only this document. */
+  /** Only this document. Throws `not_found` if neither the store nor the log has it. */
   key?: string | undefined;
   /** Writes what the log says, under compare-and-set, as the daily comparison does. */
   repair: boolean;
@@ -47,6 +48,7 @@ export async function* differences(
   const follower: Followed = { name: physicalName(projection), evolution: createEvolution(projection, isSkipped) };
   const comparer = createComparer({ documents, store, log, followersOf: () => [follower] });
   const suspects = new Map<string, Set<StreamId>>();
+  let isKnown = false;
 
   async function examine(asked: ReadonlyMap<string, Iterable<StreamId>>): Promise<void> {
     for (const { key, feeds, isRight } of await comparer.examine(follower, asked)) {
@@ -70,6 +72,7 @@ export async function* differences(
       onProgress('seconds of the log', secondsIn(at - first), secondsIn(upTo - first));
       if (commitNo !== 1 || !projection.categories.includes(categoryOf(stream))) continue;
       for (const key of await keysOf(stream)) {
+        isKnown ||= key === only;
         asked.set(key, [...(asked.get(key) ?? []), stream]);
         if (asked.size >= DOCUMENTS_AT_ONCE) await flush();
       }
@@ -99,8 +102,12 @@ export async function* differences(
   }
 
   await alongTheLog();
-  if (only !== undefined) await examine(new Map([[only, []]]));
-  else await alongTheStore();
+  if (only === undefined) await alongTheStore();
+  else {
+    await examine(new Map([[only, []]]));
+    if (!isKnown && !suspects.has(only))
+      throw new Problem('not_found', `There is no document ${only} in ${projection.name}, and none in the log.`);
+  }
   for (const some of chunksOf([...suspects])) {
     // Projectors have gone on meanwhile, and all streams of the documents are known now.
     const wrong = (await comparer.examine(follower, new Map(some))).filter(({ isRight }) => !isRight);

@@ -11,6 +11,8 @@ export interface Scale {
   minutes: number;
   /** Import the whole file instead of a part. */
   whole: boolean;
+  /** Commits of the log that is rebuilt. */
+  commits: number;
 }
 
 interface AnyBench<Opened> {
@@ -37,7 +39,7 @@ export interface TimeBench extends AnyBench<{ ours: Side }> {
 /** One figure per round; the target is a maximum. */
 export interface FigureBench extends AnyBench<{ take(signal: AbortSignal): Promise<number> }> {
   kind: 'figure';
-  unit: 's' | 'ms' | 'MB';
+  unit: 's' | 'ms' | 'MB' | '×';
   /** True if a round takes too long to be repeated. */
   once?: true;
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { ENGINES, type EngineDefinition } from '../../infra/engines/definitions.js';
+import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/definitions.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/embedded-postgres.js';
 import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { commandLine } from '../../infra/engines/processes.js';
@@ -16,6 +16,8 @@ const NO_GRACE_MS = 0;
 export interface BenchEngines {
   /** URL of a server that can create databases. Throws `EngineUnavailable`. */
   postgres(): Promise<string>;
+  /** Address of an engine of the profile `aws`. Throws `EngineUnavailable`. */
+  local(name: EngineName): Promise<string>;
   /** Endpoint of DynamoDB. Throws `EngineUnavailable`. */
   dynamodb(): Promise<string>;
   /** An empty shop, which does not run yet. Throws `EngineUnavailable`. */
@@ -61,6 +63,8 @@ export async function openEngines(): Promise<BenchEngines> {
     return process.env[engine.variable] || (await startEngine(engine, join(folder, engine.name))).address;
   }
 
+  const localByName = (wanted: EngineName) => local(ENGINES.find(({ name }) => name === wanted)!);
+
   async function freshShop(profile: 'embedded' | 'aws' = 'embedded'): Promise<FreshShop> {
     const addresses: Environment = {};
     for (const engine of profile === 'aws' ? ENGINES : []) addresses[engine.variable] = await local(engine);
@@ -86,7 +90,8 @@ export async function openEngines(): Promise<BenchEngines> {
         throw error;
       }
     },
-    dynamodb: () => local(ENGINES.find(({ name }) => name === 'ministack')!),
+    local: localByName,
+    dynamodb: () => localByName('ministack'),
     async close() {
       await running?.product.stop();
       await running?.shop.drop();

@@ -7,7 +7,7 @@ import { productPageQueries } from '../../infra/read-models/documents.js';
 import { createPostgresOrders } from '../../infra/read-models/orders.postgres.js';
 import { postgresTable } from '../../infra/read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../../infra/read-models/product-search.postgres.js';
-import { schemasOf } from '../../infra/stores/postgres-stores.js';
+import { schemasOf } from '../../infra/stores/schemas.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { startBare } from './bare-process.js';
 import type { BareReadsOrder, Statement } from './bare-reads.js';

@@ -1,134 +1,151 @@
-// The bench of rebuilds: the read model of orders is built anew on Postgres, compared with a COPY of the documents that this makes.
+// The benches of rebuilds: the read model of orders is built anew in each store, compared with a raw load of the documents that this
+// makes; with more segments; with the memory that it takes; and with commands beside it.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { START } from '../../domain/kernel/commit.js';
-import type { EventStore } from '../../domain/kernel/event-store.js';
-import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
+import { createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../../infra/postgres.js';
-import { createFileSpill } from '../../infra/rebuild/file-spill.js';
-import { hasEnded, runnerOfThisProcess } from '../../infra/rebuild/runner.js';
 import { createPostgresSink } from '../../infra/sinks/postgres.js';
-import { orders } from '../../projections/models/orders.js';
-import { createRebuilds, DEFAULT_SEGMENTS } from '../../projections/rebuild/rebuilds.js';
-import { createBuildList, tableOf } from '../../projections/runtime/build-list.js';
-import { followBuilds } from '../../projections/runtime/follow-builds.js';
-import { CALLERS, type RatioBench } from './bench.js';
+import { DEFAULT_SEGMENTS } from '../../projections/rebuild/rebuilds.js';
+import type { FigureBench, RatioBench } from './bench.js';
 import { createDatabase } from './database.js';
-import { inParts } from './parts.js';
-import { codec, commitsOf, placeOrder } from './work.js';
+import type { BenchEngines } from './engines.js';
+import { quantile } from './measure.js';
+import { STORES, type StoreName } from './rebuild-stores.js';
+import { openRebuildWorld, writeOrders } from './rebuild-world.js';
+import { codec, placeOrder, runnerOn } from './work.js';
 
 const CONNECTIONS = 16;
 
-/** Each is one commit and one document. */
-const ORDERS = 5_000;
-const ALL_ORDERS = 100_000;
-const ORDERS_AT_ONCE = 5_000;
+/** A command begins every so often, whether the one before has ended or not. */
+const COMMAND_EVERY_MS = 10;
 
-/** Shorter than in the product: nobody else writes. */
-const WATERMARK_LAG_MS = 100;
+const LOAD = 'a raw load of the documents that it makes, by the bulk path of the store, prepared and with its indexes';
 
-const silent = { info() {}, warn() {}, error() {} };
+export const rebuilds: readonly RatioBench[] = [
+  ratio('rebuild', 'postgres', DEFAULT_SEGMENTS),
+  ratio('rebuild-mongodb', 'mongodb', DEFAULT_SEGMENTS),
+  ratio('rebuild-opensearch', 'opensearch', DEFAULT_SEGMENTS),
+  ratio('rebuild-redis', 'redis', DEFAULT_SEGMENTS),
+  ...[1, 4, 8].map((segments) => ratio('rebuild-segments', 'postgres', segments)),
+];
 
-export const rebuild: RatioBench = {
-  kind: 'ratio',
-  name: 'rebuild',
-  inFlight: 1,
-  target: 0.7,
-  how: `commits of a rebuild of the orders at full speed, without its wait of 3 s for other processes ÷ a COPY of the documents that it makes, into a table with the same indexes; ${ORDERS} orders, or ${ALL_ORDERS} with --whole`,
-  async open(engines, { whole }) {
-    const database = await createDatabase(await engines.postgres());
-    const folder = await mkdtemp(join(tmpdir(), 'commerce-bench-rebuild-'));
-    const pool = createPool({ url: database.url, max: CONNECTIONS });
-    const tasks = whole ? ALL_ORDERS : ORDERS;
-    await createEventsTable(pool);
-    const store = createPostgresEventStore({ pool, codec, watermarkLagMs: WATERMARK_LAG_MS });
-    await writeOrders(store, tasks);
-    const run = await rebuilder(pool, store, folder);
-    const table = await run();
-    const rows = await copied(pool, table);
-    return {
-      ours: { callers: 1, tasks, prepare: async () => [run] },
-      raw: {
-        callers: 1,
-        tasks,
-        async prepare() {
-          await pool.query('drop table if exists raw_documents');
-          await pool.query(`create table raw_documents (like ${table} including all)`);
-          return [() => load(pool, rows)];
+function ratio(name: string, store: StoreName, segments: number): RatioBench {
+  return {
+    kind: 'ratio',
+    name,
+    inFlight: segments,
+    target: 0.7,
+    how: `commits of a rebuild of the orders, one commit each, at full speed, without its wait of 3 s for other processes ÷ ${LOAD}; --commits says how many. In flight: segments`,
+    async open(engines, { commits: tasks }) {
+      const { pool, folder, close } = await openLog(engines, tasks);
+      const { sink, rawLoad, close: closeStore } = await STORES[store](engines, pool);
+      const world = await openRebuildWorld(pool, sink, folder);
+      const run = () => world.rebuild({ segments, isFullSpeed: true });
+      const raw = await rawLoad(await run(), world.documents);
+      return {
+        ours: { callers: 1, tasks, prepare: async () => [run] },
+        raw: {
+          callers: 1,
+          tasks,
+          async prepare() {
+            await raw.prepare();
+            return [raw.load];
+          },
         },
+        async close() {
+          await closeStore();
+          await close();
+        },
+      };
+    },
+  };
+}
+
+export const rebuildMemory: FigureBench = {
+  kind: 'figure',
+  name: 'rebuild-memory',
+  inFlight: DEFAULT_SEGMENTS,
+  target: 600,
+  unit: 'MB',
+  how: 'largest resident memory of a process that rebuilds the orders on Postgres at full speed; --commits says how many',
+  async open(engines, { commits }) {
+    const { url, folder, close } = await openLog(engines, commits);
+    return {
+      async take() {
+        const child = fork(join(import.meta.dirname, 'bench/rebuild-once.js'), { execArgv: [] });
+        child.send({ url, folder } satisfies RebuildOrder);
+        const [megabytes] = (await once(child, 'message')) as [number];
+        await once(child, 'exit');
+        return megabytes;
       },
-      async close() {
-        await pool.end();
-        await database.drop();
-        await rm(folder, { recursive: true, force: true });
-      },
+      close,
     };
   },
 };
 
-async function writeOrders(store: EventStore, orders: number): Promise<void> {
-  for (let done = 0; done < orders; done += ORDERS_AT_ONCE) {
-    const commits = await commitsOf(Array.from({ length: Math.min(ORDERS_AT_ONCE, orders - done) }, placeOrder));
-    await inParts(commits.length, CALLERS, async (part) => {
-      const { stream, position, commandIds, events } = codec.decode(commits[part]!);
-      const { appended } = await store.append(stream, START, { at: position.at, commandIds, events });
-      if (!appended) throw new Error(`${stream} was not new.`);
-    });
-  }
-  await delay(2 * WATERMARK_LAG_MS);
+/** To the process that rebuilds once. It answers with its largest resident memory, in MB. */
+export interface RebuildOrder {
+  url: string;
+  folder: string;
 }
 
-/** The function rebuilds, and returns the name of the new table. */
-async function rebuilder(pool: Pool, store: EventStore, folder: string): Promise<() => Promise<string>> {
-  const projections = [orders];
-  const documents = await createPostgresSink(pool).open(projections);
-  const shared = {
-    engine: 'Postgres',
-    documents,
-    builds: createBuildList({ engine: 'Postgres', projections, documents }),
+export const rebuildCommands: FigureBench = {
+  kind: 'figure',
+  name: 'rebuild-commands',
+  inFlight: DEFAULT_SEGMENTS,
+  target: 1.5,
+  unit: '×',
+  how: `99th percentile of the time of commands beside a rebuild of the orders on Postgres with the default throttle, in the same process ÷ that of as many commands without it; one every ${COMMAND_EVERY_MS} ms; --commits says how many are rebuilt`,
+  async open(engines, { commits }) {
+    const { pool, folder, close } = await openLog(engines, commits);
+    const world = await openRebuildWorld(pool, createPostgresSink(pool), folder);
+    const runner = runnerOn(createPostgresEventStore({ pool, codec }));
+    async function commandsWhile(goesOn: (issued: number) => boolean): Promise<number[]> {
+      const times: Promise<number>[] = [];
+      while (goesOn(times.length)) {
+        const began = performance.now();
+        times.push(placeOrder()(runner).then(() => performance.now() - began));
+        await delay(COMMAND_EVERY_MS);
+      }
+      return Promise.all(times);
+    }
+    return {
+      async take() {
+        let isDone = false;
+        const rebuilding = world.rebuild({ segments: DEFAULT_SEGMENTS, isFullSpeed: false }).finally(() => {
+          isDone = true;
+        });
+        const [beside] = await Promise.all([commandsWhile(() => !isDone), rebuilding]);
+        const alone = await commandsWhile((issued) => issued < beside.length);
+        return quantile(beside, 0.99) / quantile(alone, 0.99);
+      },
+      close,
+    };
+  },
+};
+
+/** A database with a log of so many orders, and a folder for the files of rebuilds. */
+async function openLog(
+  engines: BenchEngines,
+  commits: number,
+): Promise<{ url: string; pool: Pool; folder: string; close(): Promise<void> }> {
+  const database = await createDatabase(await engines.postgres());
+  const folder = await mkdtemp(join(tmpdir(), 'commerce-bench-rebuild-'));
+  const pool = createPool({ url: database.url, max: CONNECTIONS });
+  await writeOrders(pool, commits);
+  return {
+    url: database.url,
+    pool,
+    folder,
+    async close() {
+      await pool.end();
+      await database.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
   };
-  await shared.builds.read();
-  const context = { store, clock: Date.now, log: silent };
-  const projector = followBuilds({ ...context, ...shared, fed: await shared.builds.fed() });
-  const rebuilds = createRebuilds({
-    ...context,
-    stores: [{ ...shared, projections, projector }],
-    events: codec.events,
-    spillOf: (table) => createFileSpill(join(folder, table)),
-    runner: runnerOfThisProcess(),
-    hasEnded,
-    rest: async () => {},
-    pause: async () => {},
-  });
-  const { signal } = new AbortController();
-  return async () => {
-    const { build } = await rebuilds.run(orders.name, { signal, segments: DEFAULT_SEGMENTS, isFullSpeed: true });
-    return tableOf(orders.name, { version: orders.version, build });
-  };
-}
-
-async function copied(pool: Pool, table: string): Promise<Buffer[]> {
-  const client = await pool.connect();
-  try {
-    const rows: Buffer[] = [];
-    for await (const some of client.query(copyTo(`copy ${table} to stdout`))) rows.push(some);
-    return rows;
-  } finally {
-    client.release();
-  }
-}
-
-async function load(pool: Pool, rows: readonly Buffer[]): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await pipeline(Readable.from(rows), client.query(copyFrom('copy raw_documents from stdin')));
-  } finally {
-    client.release();
-  }
 }

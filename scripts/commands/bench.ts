@@ -23,7 +23,7 @@ import {
 import { memory } from '../bench/memory.js';
 import { append, command, hotStream } from '../bench/postgres.js';
 import { reads } from '../bench/reads.js';
-import { rebuild } from '../bench/rebuild.js';
+import { rebuildCommands, rebuildMemory, rebuilds } from '../bench/rebuild.js';
 import { start } from '../bench/start.js';
 import { visible } from '../bench/visible.js';
 import { positiveInteger, withJson } from '../options.js';
@@ -41,7 +41,9 @@ const BENCHES: readonly Bench[] = [
   hotSkuOnDynamo,
   imports,
   importMemory,
-  rebuild,
+  ...rebuilds,
+  rebuildMemory,
+  rebuildCommands,
   start,
   memory,
   ...visible,
@@ -59,6 +61,7 @@ interface BenchOptions {
   rounds: number;
   minutes: number;
   whole?: boolean;
+  commits: number;
 }
 
 interface Results {
@@ -87,10 +90,11 @@ export function benchCommand(): Command {
     .option('--rounds <number>', 'counted rounds of each bench', positiveInteger, ROUNDS)
     .option('--minutes <number>', 'minutes of load before the memory is read', positiveInteger, 1)
     .option('--whole', 'import the whole file of real invoices instead of a part; takes half an hour')
-    .action(async (wanted: string[], { json, rounds, minutes, whole = false }: BenchOptions) => {
+    .option('--commits <number>', 'commits of the log that is rebuilt', positiveInteger, 20_000)
+    .action(async (wanted: string[], { json, rounds, minutes, whole = false, commits }: BenchOptions) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
       const grows = wanted.length === 0 || wanted.includes(GROWTH);
-      const results = await measure(benches, grows, { rounds, minutes, whole });
+      const results = await measure(benches, grows, { rounds, minutes, whole, commits });
       if (!results) return;
       console.log(json ? JSON.stringify(results, null, 2) : textOf(results));
       const missing = [...results.benches, ...(results.growth ? [{ name: GROWTH, ...results.growth }] : [])];

@@ -1,11 +1,18 @@
 // `commerce prove STREAM [COMMIT]`: writes a receipt that shows offline that a commit is in the archived log.
 import { writeFile } from 'node:fs/promises';
-import { Argument, Command, InvalidArgumentError } from 'commander';
-import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
+import { Argument, Command } from 'commander';
+import type { StreamId } from '../../domain/kernel/stream.js';
 import { LogChanged, prove } from '../../infra/archive/prove.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { explain, FOUND_A_VIOLATION } from '../errors.js';
-import { type CommonOptions, configOfShop, positiveInteger, withJson, withProfile } from '../options.js';
+import {
+  type CommonOptions,
+  configOfShop,
+  positiveInteger,
+  streamArgument,
+  withJson,
+  withProfile,
+} from '../options.js';
 
 interface ProveOptions extends CommonOptions {
   output?: string;
@@ -14,7 +21,7 @@ interface ProveOptions extends CommonOptions {
 export function proveCommand(): Command {
   return withJson(withProfile(new Command('prove')))
     .description('write a receipt that a commit is in the archived log; `verify` checks it offline')
-    .addArgument(new Argument('<stream>', 'stream, such as order#01J…').argParser(streamIn))
+    .addArgument(new Argument('<stream>', 'stream, such as order#01J…').argParser(streamArgument))
     .addArgument(new Argument('[commit]', 'number of the commit (default: the last one)').argParser(positiveInteger))
     .option('--output <file>', 'file to write; - for standard output (default: named after the commit)')
     .action(async (stream: StreamId, commitNo: number | undefined, options: ProveOptions) => {
@@ -44,9 +51,4 @@ export function proveCommand(): Command {
         await shop.close();
       }
     });
-}
-
-function streamIn(text: string): StreamId {
-  if (isStreamId(text)) return text;
-  throw new InvalidArgumentError('A stream is <category>#<id>, such as order#01J…, and # needs quotes in a shell.');
 }

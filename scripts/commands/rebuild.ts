@@ -5,6 +5,7 @@ import { openShop } from '../../infra/modules/open-shop.js';
 import { RebuildFailed, TakenOver } from '../../projections/rebuild/rebuild.js';
 import { DEFAULT_SEGMENTS, MAX_SEGMENTS, type Rebuilds } from '../../projections/rebuild/rebuilds.js';
 import type { Verify } from '../../projections/runtime/builds.js';
+import { CommandFailed } from '../errors.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { createProgress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
@@ -124,7 +125,7 @@ async function overlapping(
 function requireKnown({ names }: Rebuilds, asked: readonly string[]): void {
   const unknown = asked.find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new WrongUsage(`There is no projection ${unknown}; there are: ${names.join(', ')}.`);
+  throw new CommandFailed(`There is no projection ${unknown}; there are ${names.join(', ')}.`);
 }
 
 function parseSegments(text: string): number {

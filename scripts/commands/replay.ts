@@ -17,7 +17,7 @@ import { commandLine } from '../command-line.js';
 import { CommandFailed } from '../errors.js';
 import { openEngines } from '../open-engines.js';
 import { staffOf } from '../open-staff.js';
-import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOfShop, streamArgument, withJson, withProfile } from '../options.js';
 import { print, printed } from '../printed.js';
 import { staffId } from './staff.js';
 
@@ -30,7 +30,7 @@ interface Options extends CommonOptions {
 export function replayCommand(): Command {
   return withJson(withProfile(new Command('replay')))
     .description('show the events of a stream, and the state that they fold to')
-    .argument('<stream>', 'such as order#536365 or stock#MUG-BLUE@main')
+    .argument('<stream>', 'such as order#536365 or stock#MUG-BLUE@main', streamArgument)
     .option('--at <time or version>', 'up to an event version, or up to a time such as 2026-11-29T12:00:00Z', until)
     .option('--open', 'open personal data, which the log records; needs --staff')
     .option('--staff <id>', 'the auditor who reads: an id of `staff list`', staffId)

@@ -19,7 +19,7 @@ import { pauseUnlessAborted } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import type { CommitCodec } from '../codec.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
-import { readChangeRecord } from './kinesis-record.js';
+import { createRecordReader } from './kinesis-record.js';
 import { pauseAfter, readShard } from './kinesis-shard.js';
 
 /** Poll interval of a shard without new records. */
@@ -62,6 +62,7 @@ export function createKinesisFeed({
   pollMs = POLL_MS,
 }: KinesisFeedOptions): KinesisFeed {
   const lags = new Map<string, Map<string, number>>();
+  const reader = createRecordReader({ table, codec, alarm, log });
 
   async function run(
     consumer: string,
@@ -127,7 +128,9 @@ export function createKinesisFeed({
     }
 
     async function deliver(records: KinesisRecord[], shard: string): Promise<void> {
-      const commits = records.flatMap((record) => commitsOf(record, shard));
+      const commits = records.flatMap(({ Data = new Uint8Array(), SequenceNumber }) =>
+        reader.read(Data, { shard, sequenceNumber: SequenceNumber }),
+      );
       await inTurn(async () => {
         signal.throwIfAborted();
         if (commits.length > 0) await handle(commits);
@@ -146,19 +149,6 @@ export function createKinesisFeed({
       NextToken = answer.NextToken;
     } while (NextToken);
     return shards;
-  }
-
-  function commitsOf({ Data, SequenceNumber }: KinesisRecord, shard: string): Commit[] {
-    try {
-      const change = readChangeRecord(Data ?? new Uint8Array(), table);
-      if (change.kind === 'commit') return [codec.decode(change.commit)];
-      if (change.kind === 'tampering') {
-        alarm(change.stream, change.commitNo, change.what);
-      }
-    } catch (error) {
-      log.error({ err: error, shard, SequenceNumber }, 'Kinesis: a record cannot be read; it is skipped');
-    }
-    return [];
   }
 
   return {

@@ -1,7 +1,9 @@
 // A change record of the events table as DynamoDB's Kinesis destination writes it: JSON around the item in DynamoDB's notation.
 import { z } from 'zod';
-import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import type { Commit, StoredCommit } from '../../../domain/kernel/commit.js';
+import type { TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
+import type { CommitCodec } from '../codec.js';
 import { fromItem, type Item, keyOf } from './dynamodb-item.js';
 
 export type ChangeRecord =
@@ -31,6 +33,30 @@ export function readChangeRecord(bytes: Uint8Array, table: string): ChangeRecord
   if (eventName === 'INSERT') return { kind: 'commit', commit: fromItem(dynamodb.NewImage ?? {}) };
   const { pk, sk } = keyOf(dynamodb.Keys);
   return { kind: 'tampering', stream: pk, commitNo: sk, what: eventName === 'MODIFY' ? 'modified' : 'removed' };
+}
+
+export interface RecordReaderDeps {
+  /** The events table. Changes of other tables in the same stream are skipped. */
+  table: string;
+  codec: Pick<CommitCodec, 'decode'>;
+  alarm: TamperAlarm;
+  log: { error(fields: object, message: string): void };
+}
+
+/** Reads the commit of a record, if it has one. A record that cannot be read is reported and skipped; a sweep finds its commit. */
+export function createRecordReader({ table, codec, alarm, log }: RecordReaderDeps) {
+  return {
+    read(bytes: Uint8Array, place: { shard?: string | undefined; sequenceNumber: string | undefined }): Commit[] {
+      try {
+        const change = readChangeRecord(bytes, table);
+        if (change.kind === 'commit') return [codec.decode(change.commit)];
+        if (change.kind === 'tampering') alarm(change.stream, change.commitNo, change.what);
+      } catch (error) {
+        log.error({ err: error, ...place }, 'Kinesis: a record cannot be read; it is skipped');
+      }
+      return [];
+    },
+  };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

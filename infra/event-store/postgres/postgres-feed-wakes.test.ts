@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
-import { createFeedWakes } from './postgres-feed-wakes.js';
+import { createFeedWakes, WAKE_EVERY_MS } from './postgres-feed-wakes.js';
 
 /** Appends one after the other, for longer than a process without a feed waits between two notifications. */
 const APPENDS = 60;
@@ -14,22 +14,25 @@ describe('The wakes of feeds', () => {
     const wakes = createFeedWakes(pool);
     let rings = 0;
     const unlisten = listens ? wakes.listen(() => rings++) : () => {};
+    const began = performance.now();
     for (let n = 0; n < APPENDS; n++) {
       wakes.appended();
       await delay(APPEND_EVERY_MS);
     }
-    return { wakes, unlisten, sent, rings: () => rings };
+    // Twice as many as there is time for, because timers are not exact. A busy machine takes longer for the appends.
+    const most = 2 + (performance.now() - began) / (WAKE_EVERY_MS / 2);
+    return { wakes, unlisten, sent, rings: () => rings, most };
   }
 
   it('share notifications of many appends, if no feed is in this process', async () => {
-    const { sent } = await appendMany(false);
-    expect(sent.length).to.be.within(2, APPENDS / 4);
+    const { sent, most } = await appendMany(false);
+    expect(sent.length).to.be.within(2, most);
     expect(sent[0]).to.include('notify commerce_log');
   });
 
   it('ring the feed of this process, and notify others seldom', async () => {
-    const { wakes, unlisten, sent, rings } = await appendMany(true);
-    expect(rings()).to.be.within(2, APPENDS / 4);
+    const { wakes, unlisten, sent, rings, most } = await appendMany(true);
+    expect(rings()).to.be.within(2, most);
     expect(sent.length).to.be.below(rings());
     unlisten();
     const before = rings();

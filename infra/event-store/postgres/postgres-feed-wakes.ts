@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 export const WAKE_CHANNEL = 'commerce_log';
 
 /** Shortest interval between two wake-ups. The first append after a pause wakes at once; later ones share a wake-up. */
-const WAKE_EVERY_MS = 20;
+export const WAKE_EVERY_MS = 20;
 
 /** The same for notifications of a process with a feed. Nobody waits for them but other shops on the same log. */
 const NOTIFY_OTHERS_EVERY_MS = 250;

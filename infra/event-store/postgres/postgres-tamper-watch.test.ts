@@ -41,7 +41,7 @@ describeWith('postgres', 'The watch on the log in Postgres', function (engines) 
     await createArchiveTables(pool);
     [alarms, messages, statements] = [[], [], []];
     start();
-    await looks(0.5); // The watch has seen the table as it is.
+    await looked(2); // The watch has seen the table as it is.
   });
   afterEach(async () => {
     abort.abort();
@@ -97,6 +97,12 @@ describeWith('postgres', 'The watch on the log in Postgres', function (engines) 
     while (!wanted.every((alarm) => alarms.includes(alarm)) && Date.now() < deadline)
       await pool.query('select pg_sleep(0.05)');
     expect(alarms).to.have.members(wanted);
+  }
+
+  /** Waits until the watch has ended so many looks more. */
+  async function looked(times: number): Promise<void> {
+    const begun = statements.length + times + 1;
+    while (statements.length < begun) await pool.query('select pg_sleep(0.02)');
   }
 
   async function looks(seconds: number): Promise<void> {

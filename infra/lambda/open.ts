@@ -1,0 +1,141 @@
+// Opens the parts of one function, once for all invocations of an instance. Parts are made when they are first needed.
+import 'reflect-metadata';
+import { OperatorError } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
+import { ConfigError, readConfig } from '../config.js';
+import { loadMasterKey } from '../crypto/master-key.js';
+import type { EngineAddresses } from '../engines/addresses.js';
+import { type ChangesParts, dynamodbLogParts } from '../event-store/dynamodb/dynamodb-log.js';
+import { publicTokenKey } from '../identity/token-key.js';
+import { createTokens } from '../identity/tokens.js';
+import type { MongoParts } from '../modules/aws/mongodb.js';
+import type { OpenSearchParts } from '../modules/aws/opensearch.js';
+import type { RedisParts } from '../modules/aws/redis.js';
+import type { S3Parts } from '../modules/aws/s3.js';
+import { containerOf } from '../modules/container.js';
+import { type DynamoParts, namesOf } from '../modules/dynamodb-server.js';
+import { createLifecycle } from '../modules/lifecycle.js';
+import { constant, lazy, type Parts, type Recipes } from '../modules/parts.js';
+import { shopParts } from '../modules/shop.js';
+import { dynamoStore, STREAM } from '../stores/dynamodb-store.js';
+import { isSealedWith } from '../stores/claim.js';
+import type { Mark, Store } from '../stores/store.js';
+import { readSecrets } from './read-secrets.js';
+
+interface OwnParts {
+  /** The stores of read models that the function opens. */
+  ownStores: readonly Store[];
+}
+
+export type FunctionParts = Parts &
+  DynamoParts &
+  ChangesParts &
+  MongoParts &
+  OpenSearchParts &
+  RedisParts &
+  S3Parts &
+  OwnParts;
+
+export type FunctionRecipes = Partial<Recipes<FunctionParts, FunctionParts>>;
+
+export interface OpenFunction {
+  get<K extends keyof FunctionParts>(part: K): Promise<FunctionParts[K]>;
+  close(): Promise<void>;
+}
+
+/** What every function has: the log. The stack has made its tables, and `set-up` the marks. */
+const baseParts = {
+  ...shopParts,
+  ...dynamodbLogParts,
+
+  // An engine that is away fails this invocation; the next one tries again.
+  untilReachable: constant(async () => {}),
+
+  engines: constant([]),
+
+  // Spans are for programs that run on; the client of OpenTelemetry would double the size of most functions.
+  tracing: constant(undefined),
+
+  ownStores: constant([]),
+
+  sinks: constant({}),
+
+  changes: ({ config }) => lazy(() => ({ name: namesOf(config)(STREAM), arn: undefined })),
+
+  masterKey: ({ config: { dataDir, masterKey } }) =>
+    lazy(() => loadMasterKey({ dataDir, given: given(masterKey, 'COMMERCE_MASTER_KEY') })),
+
+  tokens: ({ config: { tokenKey }, clock }) =>
+    lazy(async () => createTokens({ key: await publicTokenKey(given(tokenKey, 'COMMERCE_TOKEN_KEY')), clock })),
+
+  claimed: ({ config: { masterKey }, dynamoServer, ownStores }) =>
+    lazy(() => requireMarks(dynamoStore(dynamoServer), ownStores, masterKey)),
+} satisfies FunctionRecipes;
+
+/** `env` has the variables of `infra/config.ts`, and names the secrets. Rejects if a secret or a setting is missing. */
+export async function openFunction(
+  recipes: FunctionRecipes,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<OpenFunction> {
+  const settings = await readSecrets(env);
+  const config = readConfig({ profile: 'aws', eventStore: 'dynamodb', data: '/tmp/commerce' }, paidFor(settings));
+  const lifecycle = createLifecycle();
+  const container = containerOf({
+    ...baseParts,
+    config: constant(config),
+    lifecycle: constant(lifecycle),
+    addresses: constant(addressesIn(settings)),
+    ...recipes,
+  } as never);
+  return { get: (part) => container.getAsync(part), close: () => lifecycle.close() };
+}
+
+/** Most functions of a shop in production have no key of Stripe: they take no payments, or ask the function that has it. */
+function paidFor({ COMMERCE_ENV, ...settings }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return settings.STRIPE_SECRET_KEY ? { COMMERCE_ENV, ...settings } : settings;
+}
+
+function addressesIn(env: NodeJS.ProcessEnv): EngineAddresses {
+  return defined({
+    databaseUrl: env.DATABASE_URL,
+    awsEndpoint: env.AWS_ENDPOINT_URL,
+    mongodbUrl: env.MONGODB_URL,
+    opensearchUrl: env.OPENSEARCH_URL,
+    redisUrl: env.REDIS_URL,
+  });
+}
+
+export function given(value: string | undefined, variable: string): string {
+  if (value) return value;
+  throw new ConfigError(`${variable}: is not set; a function keeps no keys of its own.`);
+}
+
+/** Throws `OperatorError` if the stores are not set up, or do not belong together. Only some functions have the master key. */
+async function requireMarks(log: Store, others: readonly Store[], masterKey: string | undefined): Promise<Mark> {
+  const [mark, ...marks] = await Promise.all([log, ...others].map((store) => store.mark()));
+  if (typeof mark !== 'object') throw new OperatorError(`${log.name} is not set up: invoke the function set-up once.`);
+  for (const [index, store] of others.entries()) {
+    const found = marks[index];
+    if (typeof found === 'object' && found.log === mark.log) continue;
+    throw new OperatorError(`${store.name} does not belong to the log in ${log.name}: invoke the function set-up once.`);
+  }
+  if (masterKey && !isSealedWith(Buffer.from(masterKey, 'base64'), mark))
+    throw new OperatorError(`COMMERCE_MASTER_KEY is not the key of the personal data in ${log.name}.`);
+  return mark;
+}
+
+/** Stands for parts that this function does not have. Using one is a mistake in the function's recipes. */
+export function absent<N extends keyof Parts>(...names: readonly N[]): Pick<Recipes<FunctionParts, FunctionParts>, N> {
+  return Object.fromEntries(names.map((name) => [name, constant(standIn(name))])) as never;
+}
+
+/** Any use of it throws. */
+export function standIn(name: string): unknown {
+  return new Proxy(() => undefined, {
+    get: (_, member) =>
+      member === 'then' || typeof member === 'symbol' ? undefined : standIn(`${name}.${String(member)}`),
+    apply() {
+      throw new Error(`${name} is not in this function.`);
+    },
+  });
+}

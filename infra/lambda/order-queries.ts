@@ -1,0 +1,5 @@
+// Carts, orders, shipments and returns, and what a customer may take along.
+import { apiHandler } from './api.js';
+import { relationalApiParts } from './relational.js';
+
+export const handler = apiHandler('order-queries', relationalApiParts);
