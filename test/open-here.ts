@@ -18,10 +18,14 @@ export function openHere(
   return inTurn(async () => {
     const before = process.env;
     process.env = { ...withoutSettings(before), ...environment };
+    let shop: Shop | undefined;
     try {
-      const shop = await openShop(readConfig({}), { tell: console.error });
-      await Promise.all(parts.map((part) => shop.get(part)));
+      shop = await openShop(readConfig({}), { tell: console.error });
+      await Promise.all(parts.map(shop.get));
       return shop;
+    } catch (error) {
+      await shop?.close();
+      throw error;
     } finally {
       process.env = before;
     }

@@ -107,7 +107,9 @@ const changes: Record<string, Change> = {
     const before = the(commits[index]);
     if (before.pk === target) return undefined;
     const moved = { ...before, pk: target, lp: partitionOf(target) };
-    return { commits: at(commits, index, () => moved), named: [placeOf(moved)] };
+    // Behind the end of its new stream, what is missing before it is named.
+    const next = { stream: target, commitNo: 1 + commits.filter(({ pk }) => pk === target).length };
+    return { commits: at(commits, index, () => moved), named: [placeOf(moved), next] };
   },
   'removes a commit': (commits, random) => {
     const index = below(random, commits.length);
