@@ -37,7 +37,10 @@ async function buildAll() {
     // Some benches need processes of their own: bare servers to measure against, the buyers of a hot SKU, a rebuild.
     entryPoints: [
       'scripts/commerce.ts',
-      ...['bare-loop', 'bare-reads', 'buyers', 'rebuild-once'].map((name) => `scripts/bench/${name}.ts`),
+      'scripts/bench/bare-loop.ts',
+      'scripts/bench/bare-reads.ts',
+      'scripts/bench/buyers.ts',
+      'scripts/bench/rebuild-once.ts',
     ],
     outdir: 'dist',
     bundle: true,

@@ -16,7 +16,7 @@ export interface StorePlace {
   name: string;
 }
 
-export interface OpenSink {
+interface OpenSink {
   sink: Sink;
   close(): Promise<unknown>;
 }

@@ -72,7 +72,8 @@ async function openRush(log: LogPlace, drop: () => Promise<void>) {
       const served = (await Promise.all(processes.map((child) => answerOf(child, rush)))) as Served[];
       const sold = served.reduce((sum, each) => sum + each.sold, 0);
       const errors = served.flatMap((each) => each.errors);
-      if (errors.length > 0) throw new Error(`${errors.length} of ${BUYERS} buyers got an error, the first: ${errors[0]}`);
+      if (errors.length > 0)
+        throw new Error(`${errors.length} of ${BUYERS} buyers got an error, the first: ${errors[0]}`);
       const { committed } = await stockAtRest(store, sku);
       if (sold !== UNITS || committed !== UNITS)
         throw new Error(`Of ${UNITS} units ${sold} were sold, and ${committed} are committed.`);

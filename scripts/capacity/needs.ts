@@ -47,14 +47,14 @@ const QUOTAS = {
 type Store = keyof typeof NODE_OF;
 const STORES = Object.keys(NODE_OF) as Store[];
 
-export interface Need {
+interface Need {
   service: string;
   need: string;
   /** Dollars of a month. */
   cost: number;
 }
 
-export interface Limit {
+interface Limit {
   quota: keyof typeof QUOTAS;
   allowed: number;
   used: number;

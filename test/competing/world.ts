@@ -37,7 +37,7 @@ export interface Scenario {
   commits: number;
 }
 
-export interface Log {
+interface Log {
   store: EventStore;
   commits: readonly Commit[];
 }
@@ -65,7 +65,7 @@ export async function logOf({ seed, streams, commits }: Scenario): Promise<Log> 
  * The batches of one consumer. It reads its own shard and that of the next consumer, so that two consumers get each record. The
  * commits of one stream lie in any shard, as the Kinesis destination of DynamoDB spreads them. One batch in five comes again.
  */
-export function batchesOf({ commits }: Log, { seed }: Scenario, consumer: number): Commit[][] {
+function batchesOf({ commits }: Log, { seed }: Scenario, consumer: number): Commit[][] {
   const placing = randomOf(seed + 1);
   const shards = Array.from({ length: SHARDS }, (): Commit[] => []);
   for (const commit of commits) the(shards[below(placing, SHARDS)]).push(commit);
