@@ -72,9 +72,11 @@ describe('The alarms', () => {
     const metrics = [...runbook.matchAll(/`((?:commerce|http)_\w+)`/g)].map(([, name]) => the(name));
     const sources = [
       'infra/http/metrics.ts',
-      'infra/http/app.ts',
+      'infra/http/api.ts',
       'infra/modules/archive.ts',
+      'infra/modules/payment-endpoints.ts',
       'infra/modules/payments.ts',
+      'infra/modules/tamper-alarm.ts',
     ];
     const code = [...sources, 'infra/archive/run-archiver.ts'].map(read).join('\n');
     for (const name of metrics) if (!name.endsWith('_')) expect(code).to.include(name);
