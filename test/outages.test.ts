@@ -1,9 +1,6 @@
 // Engines that do not answer at the start, or stop answering later. No acknowledged change is lost, requests without the engine
 // continue, and everything recovers by itself.
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { openPostgres, type RunningPostgres } from '../infra/engines/embedded-postgres.js';
 import { catalogue } from '../projections/models/catalogue.js';
@@ -11,6 +8,7 @@ import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from './engines.js';
+import { processesOfPostgres } from './processes-of-postgres.js';
 import {
   type Answer,
   type Caller,
@@ -567,13 +565,6 @@ async function idsOf(caller: Caller, headers?: Record<string, string>): Promise<
     if (!body.page.hasMore) return ids;
     after = `&after=${body.page.next}`;
   }
-}
-
-/** The processes of a server with this data folder: the first one and those that it has started. */
-async function processesOfPostgres(dataDir: string): Promise<number[]> {
-  const [first = ''] = (await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8')).split('\n');
-  const { stdout } = await promisify(execFile)('pgrep', ['-P', first]);
-  return [first, ...stdout.trim().split('\n')].map(Number);
 }
 
 /** The prices of the product that the page shows. */

@@ -1,7 +1,7 @@
 // The sink of each store at an address, for tests in which several processes write to one store.
 import { Client } from '@opensearch-project/opensearch';
 import { Redis } from 'ioredis';
-import { MongoClient } from 'mongodb';
+import { createMongoClient } from '../infra/mongodb.js';
 import { createPool } from '../infra/postgres.js';
 import { createMongoSink } from '../infra/sinks/mongodb.js';
 import { createOpenSearchSink } from '../infra/sinks/opensearch.js';
@@ -31,7 +31,7 @@ const SINKS = {
     return { sink: createPostgresSink(pool), close: () => pool.end() };
   },
   mongodb: async ({ address, name }: StorePlace) => {
-    const client = await MongoClient.connect(address);
+    const client = await createMongoClient(address).connect();
     return { sink: createMongoSink(client.db(name)), close: () => client.close() };
   },
   opensearch: async ({ address, name }: StorePlace) => {

@@ -9,9 +9,10 @@ import { dynamoStore } from '../stores/dynamodb-store.js';
 import { createSchema } from '../stores/postgres-stores.js';
 import { everyStoreParts } from './every-store.js';
 import { handlerOf } from './invocation.js';
-import type { FunctionRecipes } from './open.js';
+import type { FunctionRecipes, OpenFunction } from './open.js';
 import { projectionParts } from './projections.js';
 import { postgresServerIn } from './relational.js';
+import { giveSearchRights } from './search-roles.js';
 
 export function setUpHandler(recipes: FunctionRecipes = {}) {
   return handlerOf<unknown, { log: string; stores: string[]; builds: string[] }>(
@@ -24,6 +25,7 @@ export function setUpHandler(recipes: FunctionRecipes = {}) {
       ...recipes,
     },
     async (_, { shop }) => {
+      await giveRights(shop);
       const [{ log }, stores, readModels, { pool }] = await Promise.all([
         shop.get('claimed'),
         shop.get('ownStores'),
@@ -39,6 +41,14 @@ export function setUpHandler(recipes: FunctionRecipes = {}) {
       };
     },
   );
+}
+
+/** Where OpenSearch has fine-grained access. Local engines have none. */
+async function giveRights(shop: OpenFunction): Promise<void> {
+  const { COMMERCE_SEARCH_ROLES: roles } = process.env;
+  if (!roles) return;
+  const [{ client }, { namespace }] = await Promise.all([shop.get('openSearchServer'), shop.get('config')]);
+  await giveSearchRights(client, namespace, roles);
 }
 
 export const handler = setUpHandler();

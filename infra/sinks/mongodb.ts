@@ -34,9 +34,6 @@ import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'MongoDB';
 
-/** An operation without an answer is abandoned after this time. */
-const OPERATION_TIMEOUT_MS = 10_000;
-
 const DUPLICATE_KEY = 11_000;
 
 /**
@@ -71,7 +68,7 @@ export interface MongoDocument {
 type Position = StreamPosition & { _id: string; revision: number };
 
 export function createMongoSink(db: Db): Sink {
-  const options = { ignoreUndefined: true, readPreference: 'primary', timeoutMS: OPERATION_TIMEOUT_MS } as const;
+  const options = { ignoreUndefined: true, readPreference: 'primary' } as const;
   return {
     engine: ENGINE,
     async open(projections) {
@@ -208,7 +205,7 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
 
     create: (projection) => create(db, options, projection),
     async drop(table) {
-      await away(() => db.dropCollection(table, { timeoutMS: OPERATION_TIMEOUT_MS }));
+      await away(() => db.dropCollection(table));
     },
     count: (table) => away(() => documentsOf(table).countDocuments()),
     bulk: createBulkLoad(db, options),

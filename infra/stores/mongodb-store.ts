@@ -6,8 +6,13 @@ import { leftMark, type Mark, type Store } from './store.js';
 /** Collections of a projection, of any version and build, and those of positions: `catalogue_v3_b2`, `positions_v1`. */
 const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_b\d+)?$/;
 
-export function mongoProbe(db: Db, timeoutMS: number): Probe {
-  return () => db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+export function mongoProbe(db: Db, timeoutMs: number): Probe {
+  return async () => {
+    // After a first connection that failed, a client refuses everything until it is told to connect again.
+    await db.client.connect();
+    const signal = AbortSignal.timeout(timeoutMs);
+    return db.collection<{ _id: string }>(MARK).findOne({ _id: MARK_ID }, { signal });
+  };
 }
 
 export function mongoReadModels(db: Db, address: string): Store {

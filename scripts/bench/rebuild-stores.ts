@@ -5,9 +5,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Client } from '@opensearch-project/opensearch';
 import { Redis } from 'ioredis';
-import { MongoClient } from 'mongodb';
+
 import type { Pool } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { createMongoClient } from '../../infra/mongodb.js';
 import { withConnection } from '../../infra/postgres.js';
 import { createMongoSink } from '../../infra/sinks/mongodb.js';
 import { createOpenSearchSink } from '../../infra/sinks/opensearch.js';
@@ -62,7 +63,7 @@ export const STORES = {
   }),
 
   async mongodb(engines: BenchEngines): Promise<BenchStore> {
-    const client = await MongoClient.connect(await engines.local('mongodb'));
+    const client = createMongoClient(await engines.local('mongodb'));
     const db = client.db(newName());
     const raw = db.collection<{ _id: string }>(RAW);
     return {

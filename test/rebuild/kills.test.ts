@@ -1,12 +1,10 @@
 // Rebuilds on each store whose processes are killed, while others write, feed the read models, and read them. Every answer is compared
 // with the fold of the log at its position. `npm run test:rebuild` kills fifty processes on Postgres, and five on each other store,
 // and freezes each store.
-import { execFile, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { nextAt } from '../../domain/kernel/clock.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
@@ -16,6 +14,7 @@ import { tableOf } from '../../projections/runtime/build-list.js';
 import { randomOf } from '../../scripts/random.js';
 import { noteCommit } from '../contracts/notes.js';
 import { describeWith, freshName, type TestEngines } from '../engines.js';
+import { processesOfPostgres } from '../processes-of-postgres.js';
 import { endPrograms, freshFolder } from '../running-shop.js';
 import type { StorePlace } from '../sinks.js';
 import { openRebuildWorld, type RebuildWorld, type TextDocument } from './world.js';
@@ -32,9 +31,9 @@ const STORES = [
 const TIMEOUT_MS = 120_000;
 const TIMEOUT_PER_KILL_MS = 60_000;
 
-const STREAMS = Array.from({ length: 40 }, (_, n): StreamId => `note#${n}`);
-const TEXTS = Array.from({ length: 30 }, (_, n) => `text ${n}`);
-const FIRST_COMMITS = IS_LONG ? 400 : 250;
+const STREAMS = Array.from({ length: IS_LONG ? 40 : 24 }, (_, n): StreamId => `note#${n}`);
+const TEXTS = Array.from({ length: IS_LONG ? 30 : 20 }, (_, n) => `text ${n}`);
+const FIRST_COMMITS = IS_LONG ? 400 : 160;
 /** To the store and the spill, in a rebuild that is not killed. */
 const FEWEST_CALLS = 30;
 const WHEN = ['before', 'midway', 'after'] as const;
@@ -48,13 +47,18 @@ for (const { engine, kills, frozenMs } of STORES) {
     let world: RebuildWorld;
     let seed: number;
     let log: Log;
+    let stopEngine = async () => {};
 
     beforeEach(async () => {
       url = await engines.freshDatabase();
       folder = await freshFolder();
       seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
     });
-    afterEach(() => world?.close());
+    afterEach(async () => {
+      await world?.close();
+      await stopEngine();
+      stopEngine = async () => {};
+    });
     after(endPrograms);
 
     async function openWorldAt(address: string): Promise<void> {
@@ -66,12 +70,12 @@ for (const { engine, kills, frozenMs } of STORES) {
 
     it(`that are killed ${kills} times resume and end equal to the log, and every answer meanwhile is right`, async () => {
       await openWorldAt(engine === 'postgres' ? url : engines[engine]());
-      let worker = startWorker();
+      const workers = [startWorker()];
       const work = async (at: number, when: string) => {
-        const mine = worker;
+        const worker = workers.pop() ?? startWorker();
         // The next one loads its program while this one works.
-        worker = startWorker();
-        return mine.work(at, when);
+        if (kills > 1) workers.push(startWorker());
+        return worker.work(at, when);
       };
       const random = randomOf(seed + 1);
       await besideOthers(world, log, async (signal) => {
@@ -89,13 +93,14 @@ for (const { engine, kills, frozenMs } of STORES) {
         const { version } = (await world.builds.of('texts')).serving;
         await world.rebuilds.rollback('texts');
         expect((await world.builds.of('texts')).serving.version).to.equal(version);
-      }).finally(() => worker.end());
+      }).finally(() => Promise.all(workers.map((worker) => worker.end())));
       await expectEqual();
     });
 
     if (IS_LONG || engine === 'redis')
       it('wait while the engine is frozen, and go on', async () => {
         const { address, signal: toEngine, stop } = await ownEngine(engines, engine);
+        stopEngine = stop;
         await openWorldAt(address);
         const waits: string[] = [];
         let thawed: Promise<unknown> | undefined;
@@ -117,8 +122,6 @@ for (const { engine, kills, frozenMs } of STORES) {
         expect(waits, `${engine} was waited for`).not.to.deep.equal([]);
         await feed(world);
         await expectEqual();
-        await world.close();
-        await stop();
       });
 
     async function expectEqual(): Promise<void> {
@@ -172,14 +175,10 @@ async function ownEngine(engines: TestEngines, engine: StorePlace['engine']) {
   }
   const dataDir = join(await freshFolder(), 'postgres');
   const { url, stop } = await openPostgres({ dataDir });
-  const main = Number.parseInt(await readFile(join(dataDir, 'cluster/postmaster.pid'), 'utf8'), 10);
   return {
     address: url,
-    /** Each connection has a process of its own. */
     async signal(name: NodeJS.Signals) {
-      const { stdout } = await promisify(execFile)('ps', ['-axo', 'pid=,ppid=']);
-      const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-      for (const [pid, parent] of processes) if (pid && (pid === main || parent === main)) process.kill(pid, name);
+      for (const pid of await processesOfPostgres(dataDir)) process.kill(pid, name);
     },
     stop,
   };
