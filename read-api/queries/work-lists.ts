@@ -9,7 +9,7 @@ import { returnViewSchema } from '../../projections/models/return-view.js';
 import { shipmentViewSchema } from '../../projections/models/shipment-view.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
 import type { ReadModel } from '../../projections/visibility.js';
-import { type Opener, openedReason, openedReturn, openedShipment } from '../views/opened.js';
+import { type Opener, openedReason, openedReturn } from '../views/opened.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
@@ -58,7 +58,7 @@ export function workListQueries({ workLists, personal }: WorkListDeps): Endpoint
       shipmentViewSchema,
       SHIPMENT_STATUSES,
       (queries) => queries.shipments,
-      openedShipment,
+      openedReason,
     ),
     workList(
       '/v1/returns',

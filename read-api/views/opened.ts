@@ -1,9 +1,7 @@
 // Opens the sealed values of answers. Forgotten values are left out.
 import { defined } from '../../domain/kernel/json.js';
 import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
-import type { RefundView, SealedRefundView } from '../../projections/models/refund-view.js';
 import type { ReturnView, SealedReturnView } from '../../projections/models/return-view.js';
-import type { SealedShipmentView, ShipmentView } from '../../projections/models/shipment-view.js';
 
 export type Opener = Pick<PersonalData, 'open'>;
 
@@ -24,10 +22,6 @@ export async function openedReason<E extends WithReason>(entry: E, personal: Ope
 export function openedReasons<E extends WithReason>(entries: readonly E[], personal: Opener): Promise<Opened<E>[]> {
   return Promise.all(entries.map((entry) => openedReason(entry, personal)));
 }
-
-export const openedShipment: (view: SealedShipmentView, personal: Opener) => Promise<ShipmentView> = openedReason;
-
-export const openedRefund: (view: SealedRefundView, personal: Opener) => Promise<RefundView> = openedReason;
 
 export async function openedReturn<V extends Omit<SealedReturnView, 'orderId' | 'location'>>(
   { lines, reasons: sealed, declineReason, ...view }: V,

@@ -16,7 +16,7 @@ import {
   refundedOf,
 } from '../../domain/payment/ledger.js';
 import { refundView, refundViewSchema } from '../../projections/models/refund-view.js';
-import { type Opener, opened, openedRefund } from './opened.js';
+import { type Opener, opened, openedReason } from './opened.js';
 
 const text = z.string();
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
@@ -81,7 +81,7 @@ export function createPaymentView(personal: Opener): View<Payment, PaymentView> 
 async function viewOf(state: Payment, personal: Opener): Promise<PaymentView> {
   const money = moneyOf(state);
   const cards = await Promise.all(authorisationsOf(state).map((one) => cardOf(one, personal)));
-  const refunds = state.refunds.map((refund) => openedRefund(refundView(state, [refund]), personal));
+  const refunds = state.refunds.map((refund) => openedReason(refundView(state, [refund]), personal));
   return {
     id: state.paymentId,
     orderId: state.orderId,
