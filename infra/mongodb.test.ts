@@ -10,6 +10,7 @@ import { streamId } from '../domain/kernel/stream.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from '../test/engines.js';
+import { createTcpProxy } from '../test/tcp-proxy.js';
 import { createMongoClient, MONGODB_COMMANDS, MONGODB_OPERATORS } from './mongodb.js';
 import { createMongoCatalogue } from './read-models/catalogue.mongodb.js';
 import { createMongoSink } from './sinks/mongodb.js';
@@ -61,6 +62,19 @@ describeWith('mongodb', 'The client of MongoDB', function (engines) {
       expect(command).not.to.have.property('txnNumber'); // of retryable writes
       expect(command.$readPreference?.mode ?? 'primary').to.be.oneOf(['primary', 'primaryPreferred']);
     }
+  });
+
+  it('connects to a server that did not answer at the start', async () => {
+    const proxy = await createTcpProxy(engines.mongodb());
+    proxy.freeze();
+    client = createMongoClient(proxy.url);
+    const probe = mongoProbe(client.db(freshName('shop')), TIMEOUT_MS);
+    const refused = await probe().catch((error: unknown) => error);
+    expect(refused).to.be.an('error');
+    proxy.thaw();
+    expect(await probe()).to.equal(null);
+    await client.close();
+    await proxy.cut();
   });
 
   it('verifies a server by the authorities in tlsCAFile', async () => {

@@ -95,7 +95,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     stockMovementsQuery({ store }),
     meExportQuery({ ...deps, own: deps.ownStreams }),
     ...auditQueries({ store, decode, earliestOf, clock, orders: { orders: queries.orders, personal, emailKeyOf } }),
-    verificationQuery({ archive: deps.archive }),
+    verificationQuery({ archive: deps.archive, store }),
     configQuery({ settings: settings.current, stripePublishableKey: publishableKey }),
   ];
 }

@@ -42,6 +42,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),
+  capacity: async () => (await import('./commands/capacity.js')).capacityCommand(),
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
 };
 

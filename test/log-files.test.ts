@@ -61,7 +61,9 @@ describeWith(embedded.engines, 'An export of a shop', function (engines) {
     expect(await linesOf(part)).to.deep.equal(
       (await linesOf(file)).filter((line) => line.startsWith('{"pk":"product#')),
     );
-    expect(expectCode(await commerce(['verify', part, '--public-key', key]), 0).stdout).to.include('category product');
+    expect(expectCode(await commerce(['verify', part, '--public-key', key]), 0).stdout)
+      .to.include('category product')
+      .and.include('It is a part of the log: no commit of a stream is missing from its first commit on.');
   });
 
   it('is refused with exit code 3 if it was changed or cut, and the commit is named', async () => {
@@ -94,6 +96,8 @@ describeWith(embedded.engines, 'An export of a shop', function (engines) {
     expectCode(await commerce(['export', copy], other), 0);
     expect(await linesOf(copy)).to.deep.equal(await linesOf(file));
     expectCode(await commerce(['verify', '--archive'], other), 0);
+    const { lastVerification } = JSON.parse(expectCode(await commerce(['status', '--json'], other), 0).stdout);
+    expect(lastVerification).to.include({ problems: 0 }).and.have.nested.property('by.id', 'command-line');
     for (const full of [other, shop])
       expect(expectCode(await commerce(['import-log', file], full), 1).stderr).to.match(
         /is not empty.*only be imported/,

@@ -232,14 +232,14 @@ export async function whenReady(program: Program, environment: Environment): Pro
     if (!program.wasAsked()) console.error(`The shop ended by itself:\n${program.output()}`);
   });
   const url = the(/http:\/\/[\d.]+:\d+/.exec(program.stdout()))[0];
-  const seen: Seen = {};
+  const together = nothingSeen();
   return {
     url,
     program,
-    staff: async (role) => callerAt(url, await staffToken(environment, role), seen),
+    staff: async (role) => callerAt(url, await staffToken(environment, role), together),
     async guest() {
       const { body } = await callerAt(url).post('/v1/sessions', {});
-      return { ...callerAt(url, body.token, seen), customerId: body.customerId };
+      return { ...callerAt(url, body.token, together), customerId: body.customerId };
     },
     anybody: () => callerAt(url),
     stop: () => stopInOrder(program),
@@ -266,13 +266,28 @@ export interface Caller {
   delete(path: string, headers?: RequestHeaders): Promise<Answer>;
 }
 
-/** The consistency token of the newest answer. */
+/** A consistency token, and the number of each caller's newest answer that it includes. */
 interface Seen {
   token?: string;
+  includes: ReadonlyMap<object, number>;
 }
 
-export function callerAt(url: string, token?: string, seen: Seen = {}): Caller {
+/** The newest of all answers to some callers. */
+interface SeenTogether {
+  newest: Seen;
+}
+
+const nothingSeen = (): SeenTogether => ({ newest: { includes: new Map() } });
+
+export function callerAt(url: string, token?: string, together = nothingSeen()): Caller {
+  const me = {};
+  let answers = 0;
+  let own = together.newest;
+  /** What all have seen, unless it lacks the caller's own changes, because others asked at the same time. */
+  const seenNow = () => ((together.newest.includes.get(me) ?? 0) >= answers ? together.newest : own);
+
   async function send(method: string, path: string, body: unknown, headers: RequestHeaders = {}): Promise<Answer> {
+    const seen = seenNow();
     const response = await fetch(url + path, {
       method,
       headers: {
@@ -286,7 +301,11 @@ export function callerAt(url: string, token?: string, seen: Seen = {}): Caller {
     });
     const text = await response.text();
     expectCommonManners(`${method} ${path}`, response, text);
-    seen.token = the(response.headers.get('consistency-token'));
+    own = {
+      token: the(response.headers.get('consistency-token')),
+      includes: new Map(seen.includes).set(me, ++answers),
+    };
+    together.newest = own;
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   }

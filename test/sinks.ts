@@ -31,7 +31,7 @@ const SINKS = {
     return { sink: createPostgresSink(pool), close: () => pool.end() };
   },
   mongodb: async ({ address, name }: StorePlace) => {
-    const client = createMongoClient(address);
+    const client = await createMongoClient(address).connect();
     return { sink: createMongoSink(client.db(name)), close: () => client.close() };
   },
   opensearch: async ({ address, name }: StorePlace) => {

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { siblingId } from '../domain/kernel/id.js';
 import { defined } from '../domain/kernel/json.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
+import { everyOr } from './every-case.js';
 import {
   type Answer,
   type Caller,
@@ -191,10 +192,13 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expect(steps.pop()).to.deep.equal({ paid: gbp(2421), kept: gbp(2421) });
       expect(steps.length).to.be.above(30);
       for (const step of steps) expect(step).to.include.keys('chapter', 'who', 'method', 'path', 'status');
-      const again = await commerce(['demo', '--url', `${shop.url}/`], environment);
-      expect(again.code, again.stderr).to.equal(0);
-      expect(again.stdout).to.match(/Ada has paid £24\.21; what she keeps, and its shipping, is worth £24\.21\.\n$/);
-      expect(again.stdout, 'colours in a pipe').not.to.include('\u001b');
+      // On `aws` a normal run plays it once: how it is printed does not depend on the engines.
+      for (const url of everyOr([`${shop.url}/`], profile.name === 'aws' ? [] : [`${shop.url}/`])) {
+        const again = await commerce(['demo', '--url', url], environment);
+        expect(again.code, again.stderr).to.equal(0);
+        expect(again.stdout).to.match(/Ada has paid £24\.21; what she keeps, and its shipping, is worth £24\.21\.\n$/);
+        expect(again.stdout, 'colours in a pipe').not.to.include('\u001b');
+      }
     });
 
     it('is not played with other keys', async () => {

@@ -29,6 +29,7 @@ import { createDynamoSubjectKeys, createSubjectKeysTable } from '../infra/crypto
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
 import { randomId } from '../infra/ids.js';
+import { ORDER } from '../scripts/capacity/units.js';
 import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';
 import { openProcesses } from './processes.js';
@@ -182,6 +183,13 @@ describeOnAws('The log on DynamoDB', (aws) => {
       // Fulfilled · dispatched · 2 × stock shipped · capture requested, and answered · settled and completed. Read before: the
       // shipment, its order and, side by side, whether its units are there.
       dispatch: { reads: 7, table: 8, index: 7, roundTrips: 12 },
+    });
+    const total = (of: 'reads' | 'table' | 'index') =>
+      Object.values(costs).reduce((sum, cost) => sum + the((cost as Record<typeof of, number>)[of]), 0);
+    expect({ reads: total('reads'), tableUnits: total('table'), indexUnits: total('index') }).to.deep.equal({
+      reads: ORDER.reads,
+      tableUnits: ORDER.tableUnits,
+      indexUnits: ORDER.indexUnits,
     });
   });
 });

@@ -29,6 +29,18 @@ export const opsEvents = {
   CommitSkipEnded: { version: 1, data: z.strictObject({ skipId: skipIdSchema, ...commit, reason: opsReasonSchema }) },
   WorkPaused: { version: 1, data: z.strictObject({ target: targetSchema, reason: opsReasonSchema }) },
   WorkResumed: { version: 1, data: z.strictObject({ target: targetSchema, reason: opsReasonSchema.optional() }) },
+  /** The whole log was compared with its archive. `archived`: the commits in the archive. `problems`: 0 if all is well. */
+  LogVerified: {
+    version: 1,
+    data: z.strictObject({
+      verificationId: operationId,
+      commits: z.int().min(0),
+      archived: z.int().min(0),
+      checkpoints: z.int().min(0),
+      problems: z.int().min(0),
+    }),
+  },
 } satisfies EventDefinitions;
 
+export type Verified = z.output<typeof opsEvents.LogVerified.data>;
 export type OpsEvent = EventOf<typeof opsEvents>;

@@ -27,6 +27,21 @@ describe('The operations', () => {
       .then([{ type: 'QuarantineRetried', data: { retryId: 'R1', ...commit, reason: 'mended' } }]);
   });
 
+  it('record each verification of the log, once', () => {
+    const result = { verificationId: 'V1', commits: 9, archived: 8, checkpoints: 2, problems: 0 };
+    const verified: OpsEvent = { type: 'LogVerified', data: result };
+    given([])
+      .when({ type: 'RecordVerification', ...result })
+      .then([verified]);
+    given([verified])
+      .when({ type: 'RecordVerification', ...result })
+      .then([]);
+    const next = { ...result, verificationId: 'V2', problems: 1 };
+    given([verified])
+      .when({ type: 'RecordVerification', ...next })
+      .then([{ type: 'LogVerified', data: next }]);
+  });
+
   it('skip a commit for one projection until the skip is ended', () => {
     given([]).when(skipIt).then([skipped()]);
     expect(given([skipped()]).state.skips).to.deep.equal([skip]);
@@ -76,6 +91,17 @@ describe('The operations', () => {
       SkipCommit: { given: [], when: skipIt },
       EndSkip: { given: [skipped()], when: endSkip },
       PauseWork: { given: [], when: pause },
+      RecordVerification: {
+        given: [],
+        when: {
+          type: 'RecordVerification',
+          verificationId: 'V1',
+          commits: 9,
+          archived: 8,
+          checkpoints: 2,
+          problems: 0,
+        },
+      },
       ResumeWork: { given: [paused], when: resume },
     });
   });

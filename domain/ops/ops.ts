@@ -4,7 +4,7 @@ import type { Decider } from '../kernel/decider.js';
 import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
-import { type OpsEvent, opsEvents } from './events.js';
+import { type OpsEvent, opsEvents, type Verified } from './events.js';
 
 export const OPS = streamId('ops', 'shop');
 
@@ -27,13 +27,15 @@ export type OpsCommand =
   | ({ type: 'SkipCommit'; reason: string } & Skip)
   | { type: 'EndSkip'; skipId: string; reason: string }
   | { type: 'PauseWork'; target: string; reason: string }
-  | { type: 'ResumeWork'; target: string; reason?: string };
+  | { type: 'ResumeWork'; target: string; reason?: string }
+  | ({ type: 'RecordVerification' } & Verified);
 
 export interface Ops {
   skips: readonly Skip[];
   /** What is paused: projections by name, and `agenda`. */
   paused: readonly string[];
   lastRetry?: string;
+  lastVerification?: string;
 }
 
 export const ops: Decider<OpsCommand, Ops, OpsEvent> = {
@@ -45,7 +47,10 @@ export const ops: Decider<OpsCommand, Ops, OpsEvent> = {
   snapshot: { foldVersion: 1, every: 100 },
 };
 
-function decide(command: OpsCommand, { skips, paused, lastRetry }: Ops): readonly OpsEvent[] | Rejection {
+function decide(
+  command: OpsCommand,
+  { skips, paused, lastRetry, lastVerification }: Ops,
+): readonly OpsEvent[] | Rejection {
   switch (command.type) {
     case 'RetryQuarantine': {
       const { retryId, projection, stream, commitNo, reason } = command;
@@ -72,6 +77,10 @@ function decide(command: OpsCommand, { skips, paused, lastRetry }: Ops): readonl
       const { target, reason } = command;
       return paused.includes(target) ? [{ type: 'WorkResumed', data: { target, ...defined({ reason }) } }] : [];
     }
+    case 'RecordVerification': {
+      const { type, ...data } = command;
+      return data.verificationId === lastVerification ? [] : [{ type: 'LogVerified', data }];
+    }
   }
 }
 
@@ -90,6 +99,8 @@ function evolve(known: Ops, event: OpsEvent): Ops {
       return { ...known, paused: [...paused, event.data.target] };
     case 'WorkResumed':
       return { ...known, paused: paused.filter((target) => target !== event.data.target) };
+    case 'LogVerified':
+      return { ...known, lastVerification: event.data.verificationId };
   }
 }
 

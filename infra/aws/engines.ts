@@ -12,7 +12,7 @@ import * as rds from 'aws-cdk-lib/aws-rds';
 import { type ISecret, Secret, SecretRotation, SecretRotationApplication } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { EngineName } from '../lambda/functions.js';
-import { schemasOf } from '../stores/postgres-stores.js';
+import { schemasOf } from '../stores/schemas.js';
 import { acknowledge } from './acknowledge.js';
 import { retentionOf } from './logs.js';
 import { type NetworkStack, SUBNETS } from './network-stack.js';

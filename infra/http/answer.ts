@@ -61,7 +61,8 @@ export async function finishInParts(res: Response, answer: Answer, stream: Async
   const { startedAt, observe } = contextOf(res);
   for await (const part of stream) {
     if (!res.headersSent) res.writeHead(answer.status, headersOf(res, answer));
-    if (!res.write(part) && !(await isDrained(res))) return void res.destroy();
+    // In a Lambda function the response is in memory. It never drains, and returns nothing.
+    if (res.write(part) === false && !(await isDrained(res))) return void res.destroy();
   }
   res.end();
   observe(answer.status, startedAt);

@@ -39,7 +39,8 @@ export function apiHandler(name: ApiFunctionName, recipes: FunctionRecipes = {})
       mounted = undefined;
     });
     const serve = await mounted;
-    if (!isReadable(event)) return refusal(event, invalidRequest([{ pointer: '', detail: 'the query is not encoded' }]));
+    if (!isReadable(event))
+      return refusal(event, invalidRequest([{ pointer: '', detail: 'the query is not encoded' }]));
     try {
       return await before(deadline, serve(event, context));
     } catch (error) {

@@ -21,7 +21,7 @@ export function authorizerHandler(env: NodeJS.ProcessEnv = process.env, clock = 
     });
     return reading;
   };
-  opened();
+  void opened().catch(() => {}); // the first invocation tries again and says why
 
   return async ({
     authorizationToken,

@@ -23,7 +23,9 @@ const ALIAS = {
 const WITHOUT_DATA: Plugin = {
   name: 'without-data',
   setup({ onLoad }) {
-    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: "export { default as en } from './en.js';" }));
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
     onLoad({ filter: /mime-db\/db\.json$/ }, () => ({ contents: '{}', loader: 'json' }));
   },
 };

@@ -1,13 +1,14 @@
 // All stores of read models, for the functions that look after all of them.
-import { createMongoSink } from '../sinks/mongodb.js';
-import { createOpenSearchSink } from '../sinks/opensearch.js';
-import { createPostgresSink } from '../sinks/postgres.js';
-import { createRedisSink } from '../sinks/redis.js';
+
 import { documentQueries, mongoParts } from '../modules/aws/mongodb.js';
 import { openSearchParts, searchQueries } from '../modules/aws/opensearch.js';
 import { relationalQueries } from '../modules/aws/postgres.js';
 import { cacheQueries, redisParts } from '../modules/aws/redis.js';
 import { lazy } from '../modules/parts.js';
+import { createMongoSink } from '../sinks/mongodb.js';
+import { createOpenSearchSink } from '../sinks/opensearch.js';
+import { createPostgresSink } from '../sinks/postgres.js';
+import { createRedisSink } from '../sinks/redis.js';
 import { postgresStore } from '../stores/postgres-stores.js';
 import type { FunctionRecipes } from './open.js';
 import { postgresParts } from './relational.js';

@@ -184,7 +184,8 @@ export const FUNCTIONS = {
     provisioned: 2,
   }),
   'order-queries': api('order', 'queries', {
-    actions: QUERIES_OF_PERSONAL_DATA,
+    // An export has the saved payment methods.
+    actions: { ...QUERIES_OF_PERSONAL_DATA, 'payment-provider': INVOKE },
     engines: ['postgres', 'redis'],
     secrets: [...KEYS, 'postgres'],
     provisioned: 2,

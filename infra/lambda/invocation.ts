@@ -33,7 +33,7 @@ export function handlerOf<E, R>(
     });
     return opening;
   };
-  opened();
+  void opened().catch(() => {}); // the first invocation tries again and says why
 
   return async (event, context) => {
     const shop = await opened();
@@ -43,7 +43,10 @@ export function handlerOf<E, R>(
       return await handle(event, { shop, deadline: deadline.signal, context });
     } finally {
       clearTimeout(timer);
-      if (process.env.AWS_LAMBDA_FUNCTION_NAME) await (emf ??= await metricsOf(shop, context)).flush();
+      if (process.env.AWS_LAMBDA_FUNCTION_NAME) {
+        emf ??= await metricsOf(shop, context);
+        await emf.flush();
+      }
     }
   };
 }

@@ -17,8 +17,8 @@ import { type DynamoParts, namesOf } from '../modules/dynamodb-server.js';
 import { createLifecycle } from '../modules/lifecycle.js';
 import { constant, lazy, type Parts, type Recipes } from '../modules/parts.js';
 import { shopParts } from '../modules/shop.js';
-import { dynamoStore, STREAM } from '../stores/dynamodb-store.js';
 import { isSealedWith } from '../stores/claim.js';
+import { dynamoStore, STREAM } from '../stores/dynamodb-store.js';
 import type { Mark, Store } from '../stores/store.js';
 import { readSecrets } from './read-secrets.js';
 
@@ -117,7 +117,9 @@ async function requireMarks(log: Store, others: readonly Store[], masterKey: str
   for (const [index, store] of others.entries()) {
     const found = marks[index];
     if (typeof found === 'object' && found.log === mark.log) continue;
-    throw new OperatorError(`${store.name} does not belong to the log in ${log.name}: invoke the function set-up once.`);
+    throw new OperatorError(
+      `${store.name} does not belong to the log in ${log.name}: invoke the function set-up once.`,
+    );
   }
   if (masterKey && !isSealedWith(Buffer.from(masterKey, 'base64'), mark))
     throw new OperatorError(`COMMERCE_MASTER_KEY is not the key of the personal data in ${log.name}.`);

@@ -1,9 +1,9 @@
 // Asks Stripe, for the other functions: the only one that they can do so through.
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
-import { openStripe } from '../payments/open-stripe.js';
-import { answering } from '../payments/remote-payments.js';
 import { ConfigError } from '../config.js';
 import { recordParts } from '../modules/aws/records.js';
+import { openStripe } from '../payments/open-stripe.js';
+import { answering } from '../payments/remote-payments.js';
 import { handlerOf } from './invocation.js';
 import type { FunctionRecipes } from './open.js';
 

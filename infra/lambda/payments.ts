@@ -1,11 +1,11 @@
 // Payments as most functions have them: they call the function `payment-provider`, which alone has Stripe's key.
 import { ConfigError } from '../config.js';
+import { lazy, type Recipes } from '../modules/parts.js';
+import { paymentEndpointParts } from '../modules/payment-endpoints.js';
+import { testService } from '../modules/test-payments.js';
 import { lambdaCaller } from '../payments/lambda-caller.js';
 import { remotePayments } from '../payments/remote-payments.js';
 import { createTestProvider } from '../payments/test-provider.js';
-import { paymentEndpointParts } from '../modules/payment-endpoints.js';
-import { lazy, type Recipes } from '../modules/parts.js';
-import { testService } from '../modules/test-payments.js';
 
 export const paymentParts = {
   ...paymentEndpointParts,

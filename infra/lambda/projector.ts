@@ -2,8 +2,8 @@
 // batches may come twice, out of order, and to several instances at once.
 import type { KinesisStreamBatchResponse, KinesisStreamEvent, KinesisStreamRecord } from 'aws-lambda';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { createRecordReader } from '../event-store/dynamodb/kinesis-record.js';
 import type { Projector } from '../../projections/runtime/projector.js';
+import { createRecordReader } from '../event-store/dynamodb/kinesis-record.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import { before, type Handler, handlerOf } from './invocation.js';
 import type { FunctionRecipes } from './open.js';

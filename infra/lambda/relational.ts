@@ -1,9 +1,10 @@
 // Postgres in functions: few connections each, through RDS Proxy. What a session would keep, such as the schema, is set by the proxy.
-import { relationalQueries } from '../modules/aws/postgres.js';
+
 import type { Pool } from 'pg';
+import { ConfigError } from '../config.js';
+import { relationalQueries } from '../modules/aws/postgres.js';
 import { lazy, type PostgresServer } from '../modules/parts.js';
 import { addressOf, PING_TIMEOUT_MS } from '../modules/reachable.js';
-import { ConfigError } from '../config.js';
 import { createPool, onlyRow, statement } from '../postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { postgresStore } from '../stores/postgres-stores.js';

@@ -1,8 +1,8 @@
 // Brings every store to the end of the log once a minute, whatever the stream has lost, and compares documents with the log. A batch
 // that a projector has given up starts it at once, from the queue `lost-batches`.
 import type { EventBridgeEvent, SQSEvent } from 'aws-lambda';
-import { compareAll, sweep } from '../../projections/runtime/sweep.js';
 import type { Projector } from '../../projections/runtime/projector.js';
+import { compareAll, sweep } from '../../projections/runtime/sweep.js';
 import { pauseUnlessAborted } from '../retry.js';
 import { everyStoreParts } from './every-store.js';
 import { before, handlerOf } from './invocation.js';

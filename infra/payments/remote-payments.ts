@@ -1,8 +1,8 @@
 // The payment provider of another program, called over a port that carries JSON. Calls are idempotent by their keys, as those of the
 // provider itself: a call whose answer is lost is made again.
 import { z } from 'zod';
-import type { PaymentProvider } from '../../commands/payment/provider.js';
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { PaymentProvider } from '../../commands/payment/provider.js';
 import { Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
 
 export const ENGINE = 'payment provider';
@@ -18,7 +18,9 @@ export type PaymentCall = z.output<typeof callSchema>;
 
 /** A definite answer. Everything else is an unknown outcome. */
 const answerSchema = z.union([
-  z.strictObject({ problem: z.strictObject({ code: z.string(), detail: z.string(), facts: z.record(z.string(), z.unknown()) }) }),
+  z.strictObject({
+    problem: z.strictObject({ code: z.string(), detail: z.string(), facts: z.record(z.string(), z.unknown()) }),
+  }),
   z.strictObject({ result: z.unknown().optional() }),
 ]);
 

@@ -7,7 +7,9 @@ import { leftMark, type Mark, type Store } from './store.js';
 const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_b\d+)?$/;
 
 export function mongoProbe(db: Db, timeoutMs: number): Probe {
-  return () => {
+  return async () => {
+    // After a first connection that failed, a client refuses everything until it is told to connect again.
+    await db.client.connect();
     const signal = AbortSignal.timeout(timeoutMs);
     return db.collection<{ _id: string }>(MARK).findOne({ _id: MARK_ID }, { signal });
   };

@@ -1,6 +1,8 @@
 // What an auditor needs for a verification: the public key, and the newest checkpoint of the archive with what lies beyond it.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { lastVerificationIn } from '../queries/ops.js';
 
 /** Commits beyond the checkpoint are counted up to here. */
 export const MAX_COUNTED_BEYOND = 10_000;
@@ -50,23 +52,40 @@ const verification = z
       commits: z.int().meta({ description: 'Commits that no checkpoint covers: they rest on the hash chains alone' }),
       atLeast: z.boolean().meta({ description: 'There are more than these' }),
     }),
+    lastVerification: z
+      .strictObject({
+        at: z.iso.datetime(),
+        by: z.strictObject({ type: z.string(), id: z.string(), role: z.string().optional() }),
+        commits: z.int().meta({ description: 'Commits of the log' }),
+        archived: z.int().meta({ description: 'Commits in the archive' }),
+        checkpoints: z.int(),
+        problems: z.int().meta({ description: '0 if everything was as it was archived' }),
+      })
+      .nullable()
+      .meta({ description: 'The last `commerce verify --archive`. Null if there was none' }),
   })
   .meta({ id: 'Verification' });
 
-export function verificationQuery({ archive }: { archive: ArchiveQueries }): Endpoint {
+export interface VerificationDeps {
+  archive: ArchiveQueries;
+  store: Pick<EventStore, 'read'>;
+}
+
+export function verificationQuery({ archive, store }: VerificationDeps): Endpoint {
   return endpoint({
     method: 'get',
     path: '/v1/audit/verification',
     summary: 'Get the newest checkpoint of the archive',
     description:
-      'Returns the newest signed checkpoint of the log, the public key, and the number of commits that it does not cover yet. The whole log is verified by `commerce verify`.',
+      'Returns the newest signed checkpoint of the log, the public key, the number of commits that it does not cover yet, and the result of the last verification. The whole log is verified by `commerce verify --archive`.',
     roles: ['auditor'],
     answers: { 200: verification },
     async handle() {
       const { checkpoint, beyond, ...log } = await archive.state(MAX_COUNTED_BEYOND);
       const shown = checkpoint && { ...checkpoint, upTo: new Date(checkpoint.upTo).toISOString() };
       const counted = { commits: beyond, atLeast: beyond === MAX_COUNTED_BEYOND };
-      return { status: 200, body: { ...log, checkpoint: shown, beyond: counted } };
+      const lastVerification = (await lastVerificationIn(store)) ?? null;
+      return { status: 200, body: { ...log, checkpoint: shown, beyond: counted, lastVerification } };
     },
   });
 }

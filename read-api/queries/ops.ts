@@ -7,7 +7,7 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { STAFF_ROLES } from '../../domain/kernel/role.js';
 import type { States } from '../../domain/kernel/states.js';
-import type { OpsEvent } from '../../domain/ops/events.js';
+import type { OpsEvent, Verified } from '../../domain/ops/events.js';
 import { OPS, type Skip } from '../../domain/ops/ops.js';
 import type { Quarantine } from '../../domain/ops/quarantine.js';
 import { latestOf } from '../../domain/payment/ledger.js';
@@ -192,6 +192,19 @@ export async function decisionsIn(
     }
   }
   return { skips: [...skips.values()], pauses };
+}
+
+/** The last verification of the whole log, and who made it. */
+export async function lastVerificationIn(store: Pick<EventStore, 'read'>) {
+  let last: ({ at: string; by: Actor } & Omit<Verified, 'verificationId'>) | undefined;
+  for await (const { events } of store.read(OPS)) {
+    for (const { type, data, actor: by, occurredAt: at } of events as RecordedEvent<OpsEvent>[]) {
+      if (type !== 'LogVerified') continue;
+      const { verificationId, ...result } = data;
+      last = { at, by, ...result };
+    }
+  }
+  return last;
 }
 
 function skippedCommit({ skipId: id, projection, stream, commitNo }: Skip) {

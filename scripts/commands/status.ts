@@ -8,6 +8,7 @@ import { leaseOf } from '../../infra/modules/leadership.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import type { ProjectionReport } from '../../projections/rebuild/rebuilds.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
+import { lastVerificationIn } from '../../read-api/queries/ops.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
@@ -30,15 +31,20 @@ export function statusCommand(): Command {
       try {
         const rebuilds = await shop.get('rebuilds');
         const leases = await shop.get('leases');
+        const store = await shop.get('eventStore');
         const stop = options.watch ? stopSignal() : undefined;
         do {
-          const [lease, statuses] = await Promise.all([leases.look(leaseOf(shop.config)), rebuilds.report()]);
+          const [lease, statuses, verified] = await Promise.all([
+            leases.look(leaseOf(shop.config)),
+            rebuilds.report(),
+            lastVerificationIn(store),
+          ]);
           const leader = leaderIn(lease);
           if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
           console.log(
             options.json
-              ? JSON.stringify({ leader, projections: statuses.map(forMachines) })
-              : `${tables(statuses)}\n\n${leaderLine(leader)}`,
+              ? JSON.stringify({ leader, projections: statuses.map(forMachines), lastVerification: verified ?? null })
+              : `${tables(statuses)}\n\n${leaderLine(leader)}\n${verificationLine(verified)}`,
           );
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
         } while (stop && !stop.aborted);
@@ -66,6 +72,13 @@ function leaderLine(leader: Leader | null): string {
   const { holder, term, lastHeartbeat } = leader;
   const heartbeat = ago(Date.now() - Date.parse(lastHeartbeat));
   return `The projectors run in the process ${holder}\n(term ${term}, last heartbeat ${heartbeat}).`;
+}
+
+function verificationLine(last: Awaited<ReturnType<typeof lastVerificationIn>>): string {
+  if (!last) return 'The log was never compared with its archive; `commerce verify --archive` does.';
+  const { at, by, archived, problems } = last;
+  const result = problems === 0 ? 'all well' : `PROBLEMS: ${problems}`;
+  return `The log was last compared with its archive ${ago(Date.now() - Date.parse(at))} by ${by.id}: ${archived} commits, ${result}.`;
 }
 
 function forMachines({ sweptTo, ...status }: ProjectionReport) {

@@ -1,11 +1,16 @@
 // `commerce verify [FILE]`: checks the log of the shop, its archive, or a file offline, and names the first bad commit of each stream.
+import { randomUUID } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { OPERATOR } from '../../commands/runtime/origin.js';
 import { millisOf } from '../../domain/kernel/clock.js';
+import { orThrow } from '../../domain/kernel/errors.js';
+import { OPS, ops } from '../../domain/ops/ops.js';
 import { readPublicKey } from '../../infra/archive/audit-key.js';
 import { type CheckedReceipt, checkReceipt, RECEIPT_LINE } from '../../infra/archive/receipt.js';
 import { InvalidNote, type NoteVerifier } from '../../infra/archive/signed-note.js';
 import type { ArchiveProblem, ArchiveReport } from '../../infra/archive/verify-archive.js';
+import { isWholeLog, type Selection } from '../../infra/log-file/export-format.js';
 import { untilFinal } from '../../infra/log-file/final.js';
 import { type FileReport, verifyFile } from '../../infra/log-file/verify-file.js';
 import { type StoreReport, verifyStore } from '../../infra/log-file/verify-store.js';
@@ -142,7 +147,14 @@ function exportLines(file: string, { header, commits, streams, covered, checkpoi
     `${file}: ${what} of ${checkpoint.origin}. All chains are whole.`,
     `The checkpoint of ${checkpoint.size} commits covers ${covered} of them. ${beyondLine(commits - covered)}`,
     ...(checkpoint.signature === 'invalid' ? [] : [signatureLine(checkpoint.signature, commits - covered)]),
+    ...(header && !isWholeLog(header) ? [partLine(header)] : []),
   ];
+}
+
+/** What a part of the log cannot show. */
+function partLine({ from }: Selection): string {
+  const earlier = from === undefined ? 'from its first commit on' : 'between its first and its last one here';
+  return `It is a part of the log: no commit of a stream is missing ${earlier}. It does not show whether there are other streams, or ${from === undefined ? '' : 'earlier or '}later commits of these.`;
 }
 
 const places = (count: number): string => (count === 1 ? 'one place is bad' : `${count} places are bad`);
@@ -185,6 +197,7 @@ async function verifyShop(
     if (!archive) return logOutcome(log);
     const found = await verifyItsArchive(shop, publicKey);
     const { lines, json, isSound } = logOutcome(log);
+    await record(shop, log, found);
     return {
       lines: [...lines, ...archiveLines(found)],
       json: { ...json, archive: { ...found.report, problems: found.problems } },
@@ -192,6 +205,25 @@ async function verifyShop(
     };
   } finally {
     await shop.close();
+  }
+}
+
+/** The result is kept in the log, so that auditors see when the last verification was. A log that was changed may refuse it. */
+async function record(shop: Shop, log: CheckedLog, { report, problems }: CheckedArchive): Promise<void> {
+  try {
+    const [runner, clock] = await Promise.all([shop.get('runner'), shop.get('clock')]);
+    const id = randomUUID();
+    const result = {
+      verificationId: id,
+      commits: log.commits,
+      archived: report.commits,
+      checkpoints: report.checkpoints,
+      problems: log.problems.length + problems.length,
+    };
+    const meta = { id, issuedAt: clock(), correlationId: id, actor: OPERATOR };
+    orThrow(await runner.execute(ops, OPS, { type: 'RecordVerification', ...result }, meta));
+  } catch (error) {
+    console.error(`The result could not be recorded in the log: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -33,7 +33,7 @@ export function verificationPage(/** @type {{ update(): void }} */ { update }) {
   };
 }
 
-function answerView({ origin, verifierKey, checkpoint, beyond }) {
+function answerView({ origin, verifierKey, checkpoint, beyond, lastVerification: last }) {
   const rest = `${beyond.atLeast ? 'at least ' : ''}${plural(beyond.commits, 'commit')}`;
   return html`
     ${
@@ -42,6 +42,12 @@ function answerView({ origin, verifierKey, checkpoint, beyond }) {
         : html`<p><strong>${plural(checkpoint.size, 'commit')}</strong> are covered by the newest checkpoint, up to ${timeView(checkpoint.upTo)} UTC.
             ${beyond.commits === 0 ? 'Nothing was committed since.' : `After it came ${rest}, which rest on the chain of hashes alone until the next one.`}</p>`
     }
+    <p>${
+      last === null
+        ? html`The log was never compared with its archive. <code>commerce verify --archive</code> does.`
+        : html`The log was last compared with its archive ${timeView(last.at)} UTC by ${last.by.id}: ${plural(last.archived, 'commit')},
+            <strong>${last.problems === 0 ? 'all well' : plural(last.problems, 'problem')}</strong>.`
+    }</p>
     <dl class="facts wide">
       <dt>Log</dt><dd class="id">${origin}</dd>
       <dt>Public key</dt><dd class="id">${verifierKey}</dd>

@@ -1,0 +1,511 @@
+// The functions with events in the shapes that AWS documents, on real engines: each entry is loaded as AWS loads it, with its
+// environment, and called one invocation after the other.
+import { randomBytes } from 'node:crypto';
+import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import type {
+  ALBEvent,
+  APIGatewayProxyEvent,
+  Context,
+  EventBridgeEvent,
+  KinesisStreamBatchResponse,
+  KinesisStreamEvent,
+  SQSEvent,
+} from 'aws-lambda';
+import { expect } from 'chai';
+import { exportJWK, generateKeyPair } from 'jose';
+import { cart } from '../../domain/cart/cart.js';
+import { orThrow } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { orderLines } from '../../domain/order/order-lines.js';
+import { STAFF, staff as staffList } from '../../domain/staff/staff.js';
+import { fillEmptyShop } from '../../scripts/sample-shop.js';
+import { describeWith } from '../../test/engines.js';
+import { type Environment, PROFILES } from '../../test/running-shop.js';
+import { the } from '../../test/the.js';
+import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
+import { loadTokenKey } from '../identity/token-key.js';
+import { createTokens } from '../identity/tokens.js';
+import { recordParts } from '../modules/aws/records.js';
+import { lazy } from '../modules/parts.js';
+import { TABLES } from '../stores/dynamodb-store.js';
+import { schemasOf } from '../stores/schemas.js';
+import { closeFunctions } from './invocation.js';
+import { type OpenFunction, openFunction } from './open.js';
+
+const aws = PROFILES.find(({ name }) => name === 'aws')!;
+
+const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
+
+interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  body: any;
+}
+
+describeWith(aws.engines, 'The Lambda functions on engines', function (engines) {
+  this.timeout(240_000);
+  const outside = { ...process.env };
+  let environment: Environment = {};
+  /** A look at the shop past the functions. */
+  let shop: OpenFunction;
+  let staff: (role: 'catalogue' | 'support' | 'ops') => Promise<string>;
+
+  before(async () => {
+    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+    environment = {
+      ...(await aws.freshEnvironment(engines)),
+      COMMERCE_MASTER_KEY: randomBytes(32).toString('base64'),
+      COMMERCE_TOKEN_KEY: JSON.stringify(await exportJWK(privateKey)),
+      COMMERCE_AUDIT_KEY: randomBytes(32).toString('base64'),
+      COMMERCE_LOG: process.env.COMMERCE_LOG ?? 'silent',
+    };
+    const { COMMERCE_NAMESPACE: namespace = '', DATABASE_URL = '' } = environment;
+    const { readModels } = schemasOf({ profile: 'aws', namespace, isLogInPostgres: false });
+    // In AWS, RDS Proxy begins every session like this.
+    const url = new URL(DATABASE_URL);
+    url.searchParams.set('options', `-c search_path=${readModels}`);
+    environment.DATABASE_URL = url.href;
+    Object.assign(process.env, environment);
+
+    const { handler: setUp } = await import('./set-up.js');
+    expect((await setUp({}, contextOf())).builds).to.have.length(8);
+    shop = await openFunction(recordParts);
+    const [runner, store] = await Promise.all([shop.get('runner'), shop.get('eventStore')]);
+    await fillEmptyShop({ runner, store }, new AbortController().signal);
+    const key = await loadTokenKey({ dataDir: '', given: environment.COMMERCE_TOKEN_KEY });
+    const tokens = createTokens({ key, clock: Date.now });
+    const meta = { issuedAt: Date.now(), correlationId: 'tests', actor: { type: 'process', id: 'tests' } } as const;
+    for (const role of ['catalogue', 'support', 'ops'] as const) {
+      const member = { type: 'AddStaff', staffId: `staff_${role}`, name: 'Anybody', role } as const;
+      orThrow(await runner.execute(staffList, STAFF, member, { ...meta, id: role }));
+    }
+    staff = (role) => tokens.mint({ role, id: `staff_${role}` });
+  });
+
+  after(async () => {
+    await shop?.close();
+    await closeFunctions();
+    for (const name of Object.keys(environment)) {
+      if (outside[name] === undefined) delete process.env[name];
+      else process.env[name] = outside[name];
+    }
+  });
+
+  it('take an order behind API Gateway, and show it behind the load balancer once the stream has brought it', async () => {
+    const { token, order } = await orderMugs();
+    const mine = { Authorization: `Bearer ${token}` };
+    expect((await queries('order', '/v1/orders', mine)).body.data).to.deep.equal([]);
+
+    for (const store of ['postgres', 'mongodb', 'opensearch', 'redis']) {
+      expect(await project(store, await allRecords()), store).to.deep.equal({ batchItemFailures: [] });
+    }
+    const { body } = await queries('order', '/v1/orders', mine);
+    expect(body.data.map(({ id }: { id: string }) => id)).to.deep.equal([order.id]);
+    expect((await queries('order', `/v1/orders/${order.id}`, mine)).body.status).to.equal('confirmed');
+    expect((await queries('search', '/v1/search', {}, { q: 'mug' })).body.data).to.have.length(1);
+    const { data } = (await queries('product', '/v1/products', {})).body;
+    expect(data).to.have.length(6);
+    expect((await queries('product', `/v1/products/${data[0].id}`, {})).body.id).to.equal(data[0].id);
+    const catalogue = { Authorization: `Bearer ${await staff('catalogue')}` };
+    expect((await queries('inventory', '/v1/stock/MUG-BLUE', catalogue)).status).to.equal(200);
+    const support = { Authorization: `Bearer ${await staff('support')}` };
+    expect((await queries('payment', `/v1/payments/${order.paymentId}`, support)).body.status).to.equal('authorised');
+  });
+
+  it('stream a long answer in one piece', async () => {
+    const { token } = await orderMugs();
+    const { status, body } = await queries('order', '/v1/me/export', { Authorization: `Bearer ${token}` });
+    expect(status).to.equal(200);
+    expect(JSON.stringify(body)).to.include('MUG-BLUE');
+  });
+
+  it('apply records that come twice, in any order, and to two instances at once', async () => {
+    const { token, order } = await orderMugs();
+    const records = await allRecords();
+    const backwards = [...records].reverse();
+    const answers = await Promise.all([project('postgres', backwards), project('postgres', records)]);
+    expect(answers).to.deep.equal([{ batchItemFailures: [] }, { batchItemFailures: [] }]);
+    const { body } = await queries('order', `/v1/orders/${order.id}`, { Authorization: `Bearer ${token}` });
+    expect(body).to.include({ id: order.id, status: 'confirmed' });
+  });
+
+  it('report the first record that was not applied in time, so that AWS goes on from there', async () => {
+    const records = await allRecords();
+    const { batchItemFailures } = await project('postgres', records, contextOf(1));
+    expect(batchItemFailures).to.deep.equal([{ itemIdentifier: the(records[0]).kinesis.sequenceNumber }]);
+  });
+
+  it('skip a record that is not readable, and put the stream of a poison commit into quarantine', async () => {
+    const { order } = await orderMugs();
+    const garbage = recordOf(Buffer.from('no change record'), 'x');
+    const stream = streamOf(order.id);
+    const { client, name } = await shop.get('dynamoServer');
+    const stored = (await allItems()).map(fromItem).filter(({ pk }) => pk === stream);
+    const last = the(stored.sort((a, b) => a.sk - b.sk).at(-1));
+    const [event] = JSON.parse(last.ev);
+    const ev = JSON.stringify([{ ...event, type: 'NoSuchEvent', version: last.lv + 1 }]);
+    const poison = { ...last, sk: last.sk + 1, fv: last.lv + 1, lv: last.lv + 1, ev, at: last.at + 1, cs: ['poison'] };
+    await client.send(new PutItemCommand({ TableName: name(TABLES.events), Item: toItem(poison) }));
+    const batch = [garbage, changeOf(toItem(last)), changeOf(toItem(poison))];
+    expect(await project('postgres', batch)).to.deep.equal({ batchItemFailures: [] });
+
+    // The record was skipped. The message of a batch that was given up makes the sweeper read the log to its newest commit.
+    const { handler } = await import('./sweeper.js');
+    await handler(lostBatch(), contextOf());
+    const ops = { Authorization: `Bearer ${await staff('ops')}` };
+    const { body } = await queries('operations', '/v1/ops/quarantine', ops);
+    expect(body.data.map((entry: { stream: string }) => entry.stream)).to.include(stream);
+  });
+
+  it('show what the stream has lost after a sweep', async () => {
+    const { token, order } = await orderMugs();
+    const { handler } = await import('./sweeper.js');
+    await handler(lostBatch(), contextOf());
+    const { body } = await queries('order', `/v1/orders/${order.id}`, { Authorization: `Bearer ${token}` });
+    expect(body.status).to.equal('confirmed');
+    await handler(scheduled(), contextOf(20_000));
+  });
+
+  it('finish a checkout that its request has left, on schedule', async () => {
+    const { guest, cartId } = await fillCart();
+    const runner = await shop.get('runner');
+    const { state } = await runner.load(cart, streamOf(cartId));
+    const submission = {
+      type: 'SubmitCart',
+      number: '1',
+      lines: orderLines(the(state).lines),
+      shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
+      payment: { provider: 'test', method: 'pm_card_visa' },
+    } as const;
+    const meta = {
+      id: cartId,
+      issuedAt: Date.now(),
+      correlationId: 'r',
+      actor: { type: 'staff', id: 'tests' },
+    } as const;
+    orThrow(await runner.execute(cart, streamOf(cartId), submission, meta));
+    expect(await project('postgres', await allRecords())).to.deep.equal({ batchItemFailures: [] });
+
+    const { agendaHandler } = await import('./agenda.js');
+    const handler = agendaHandler({
+      // As a minute later.
+      agenda: ({ queries: { agenda } }) =>
+        lazy(() => ({ due: async (at, limit) => (await agenda.current()).due(at + 60_000, limit) })),
+    });
+    await handler(scheduled(), contextOf());
+    await project('postgres', await allRecords());
+    const { body } = await queries('order', '/v1/orders', { Authorization: `Bearer ${guest}` });
+    expect(body.data.map(({ status }: { status: string }) => status)).to.deep.equal(['confirmed']);
+  });
+
+  it('archive the log and make stock snapshots on schedule', async () => {
+    const { archiverHandler } = await import('./archiver.js');
+    await archiverHandler({}, 3_000)(scheduled(), contextOf());
+    const { handler: snapshots } = await import('./stock-snapshots.js');
+    expect(await snapshots(scheduled(), contextOf())).to.deep.equal({ made: [] });
+  });
+
+  it('answer with a problem before API Gateway gives up, and a repeat gets the first answer', async () => {
+    const { guest, cartId } = await fillCart();
+    const late = await commands(
+      'order',
+      'POST',
+      `/v1/carts/${cartId}/lines`,
+      guest,
+      { sku: 'MUG-BLUE', quantity: 1 },
+      contextOf(1),
+    );
+    expect(late.status).to.equal(503);
+    expect(late.headers['Content-Type']).to.equal('application/problem+json');
+    expect(late.body.code).to.equal('unavailable');
+  });
+
+  it('let the authoriser admit valid tokens only', async () => {
+    const { handler } = await import('./authorizer.js');
+    const methodArn = 'arn:aws:execute-api:eu-west-1:123456789012:abc123/prod/POST/v1/carts';
+    const event = { type: 'TOKEN', methodArn, authorizationToken: `Bearer ${await staff('support')}` } as const;
+    expect(await handler(event)).to.deep.equal({
+      principalId: 'staff_support',
+      context: { role: 'support' },
+      policyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Action: 'execute-api:Invoke',
+            Effect: 'Allow',
+            Resource: 'arn:aws:execute-api:eu-west-1:123456789012:abc123/prod/*',
+          },
+        ],
+      },
+    });
+    for (const authorizationToken of ['Bearer x.y.z', 'Basic eA==', '', `${event.authorizationToken}x`]) {
+      const refusal = await handler({ ...event, authorizationToken }).catch((error: Error) => error.message);
+      expect(refusal, authorizationToken).to.equal('Unauthorized');
+    }
+  });
+
+  it('answer 400 to a query that is not encoded', async () => {
+    const { status, body } = await queries('search', '/v1/search', {}, { q: '%E0%A4%A' });
+    expect({ status, code: body.code }).to.deep.equal({ status: 400, code: 'invalid_request' });
+  });
+
+  // ── What people and AWS do ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async function fillCart(): Promise<{ guest: string; cartId: string }> {
+    const session = await commands('identity', 'POST', '/v1/sessions', undefined, {});
+    expect(session.status, JSON.stringify(session.body)).to.equal(201);
+    const guest = session.body.token as string;
+    const { body: made } = await commands('order', 'POST', '/v1/carts', guest, { currency: 'GBP' });
+    await commands('order', 'POST', `/v1/carts/${made.id}/lines`, guest, { sku: 'MUG-BLUE', quantity: 2 });
+    await commands('order', 'PUT', `/v1/carts/${made.id}/shipping-address`, guest, ADDRESS);
+    const { status, body } = await commands('order', 'PUT', `/v1/carts/${made.id}/shipping-method`, guest, {
+      method: 'standard',
+    });
+    expect(status, JSON.stringify(body)).to.equal(200);
+    return { guest, cartId: made.id };
+  }
+
+  async function orderMugs() {
+    const { guest, cartId } = await fillCart();
+    const { body: filled } = await queries('order', `/v1/carts/${cartId}`, { Authorization: `Bearer ${guest}` });
+    const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total: filled.total };
+    const { status, body } = await commands('order', 'POST', `/v1/carts/${cartId}/checkout`, guest, checkout);
+    expect(status, JSON.stringify(body)).to.equal(201);
+    return { token: guest, order: body };
+  }
+
+  async function commands(
+    service: 'order' | 'identity',
+    httpMethod: string,
+    path: string,
+    token: string | undefined,
+    body: object,
+    context = contextOf(),
+  ): Promise<Answer> {
+    const { handler } = await import(`./${service}-commands.ts`);
+    return answerOf(await handler(apiGatewayEvent({ httpMethod, path, token, body }), context));
+  }
+
+  async function queries(
+    service: string,
+    path: string,
+    headers: Record<string, string>,
+    query: Record<string, string> = {},
+  ): Promise<Answer> {
+    const { handler } = await import(`./${service}-queries.ts`);
+    return answerOf(await handler(albEvent({ path, headers, query }), contextOf()));
+  }
+
+  async function project(
+    store: string,
+    Records: KinesisStreamEvent['Records'],
+    context = contextOf(),
+  ): Promise<KinesisStreamBatchResponse> {
+    const { handler } = await import(`./projector-${store}.ts`);
+    return handler({ Records }, context);
+  }
+
+  /** Everything in the log, as DynamoDB's Kinesis destination sends it. */
+  async function allRecords(): Promise<KinesisStreamEvent['Records']> {
+    return (await allItems()).map(changeOf);
+  }
+
+  /** Also those that no reader of the log sees yet, because other commits might still appear before them. */
+  async function allItems(): Promise<Item[]> {
+    const { client, name } = await shop.get('dynamoServer');
+    const { Items = [], LastEvaluatedKey } = await client.send(
+      new ScanCommand({ TableName: name(TABLES.events), ConsistentRead: true }),
+    );
+    expect(LastEvaluatedKey).to.equal(undefined);
+    return Items as Item[];
+  }
+
+  function changeOf(item: Item) {
+    const { pk, sk } = item;
+    const change = {
+      awsRegion: 'eu-west-1',
+      eventID: randomBytes(16).toString('hex'),
+      eventName: 'INSERT',
+      userIdentity: null,
+      recordFormat: 'application/json',
+      tableName: `${environment.COMMERCE_NAMESPACE}-${TABLES.events}`,
+      dynamodb: {
+        ApproximateCreationDateTime: Number(item.at?.N),
+        ApproximateCreationDateTimePrecision: 'MICROSECOND',
+        Keys: { pk, sk },
+        NewImage: item,
+        SizeBytes: 500,
+      },
+      eventSource: 'aws:dynamodb',
+    };
+    return recordOf(Buffer.from(JSON.stringify(change)), String(pk?.S));
+  }
+});
+
+let sequence = 0n;
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html */
+function recordOf(data: Buffer, partitionKey: string): KinesisStreamEvent['Records'][number] {
+  const sequenceNumber = String(49590338271490256608559692538361571095921575989136588898n + sequence++);
+  return {
+    kinesis: {
+      kinesisSchemaVersion: '1.0',
+      partitionKey,
+      sequenceNumber,
+      data: data.toString('base64'),
+      approximateArrivalTimestamp: Date.now() / 1000,
+    },
+    eventSource: 'aws:kinesis',
+    eventVersion: '1.0',
+    eventID: `shardId-000000000006:${sequenceNumber}`,
+    eventName: 'aws:kinesis:record',
+    invokeIdentityArn: 'arn:aws:iam::123456789012:role/lambda-role',
+    awsRegion: 'eu-west-1',
+    eventSourceARN: 'arn:aws:kinesis:eu-west-1:123456789012:stream/shop-commits',
+  };
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html, in a message of SQS. */
+function lostBatch(): SQSEvent {
+  const body = {
+    requestContext: {
+      requestId: 'c9b8fa9f',
+      functionArn: 'arn',
+      condition: 'RetryAttemptsExhausted',
+      approximateInvokeCount: 1,
+    },
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    version: '1.0',
+    timestamp: '2026-11-14T00:38:06.021Z',
+    KinesisBatchInfo: {
+      shardId: 'shardId-000000000001',
+      startSequenceNumber: '49601189658422359378836298521827638475320189012309704722',
+      endSequenceNumber: '49601189658422359378836298522902373528957594348623495186',
+      approximateArrivalOfFirstRecord: '2026-11-14T00:38:04.835Z',
+      approximateArrivalOfLastRecord: '2026-11-14T00:38:05.580Z',
+      batchSize: 500,
+      streamArn: 'arn:aws:kinesis:eu-west-1:123456789012:stream/shop-commits',
+    },
+  };
+  return {
+    Records: [
+      {
+        messageId: '059f36b4-87a3-44ab-83d2-661975830a7d',
+        receiptHandle: 'AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a',
+        body: JSON.stringify(body),
+        attributes: {
+          ApproximateReceiveCount: '1',
+          SentTimestamp: '1545082649183',
+          SenderId: 'AIDAIENQZJOLO23YVJ4VO',
+          ApproximateFirstReceiveTimestamp: '1545082649185',
+        },
+        messageAttributes: {},
+        md5OfBody: 'e4e68fb7bd0e697a0ae8f1bb342846b3',
+        eventSource: 'aws:sqs',
+        eventSourceARN: 'arn:aws:sqs:eu-west-1:123456789012:lost-batches',
+        awsRegion: 'eu-west-1',
+      },
+    ],
+  };
+}
+
+function scheduled(): EventBridgeEvent<'Scheduled Event', unknown> {
+  return {
+    version: '0',
+    id: '53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa',
+    'detail-type': 'Scheduled Event',
+    source: 'aws.events',
+    account: '123456789012',
+    time: '2026-11-08T16:53:06Z',
+    region: 'eu-west-1',
+    resources: ['arn:aws:events:eu-west-1:123456789012:rule/my-scheduled-rule'],
+    detail: {},
+  };
+}
+
+interface Asked {
+  httpMethod: string;
+  path: string;
+  token: string | undefined;
+  body: object;
+}
+
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
+function apiGatewayEvent({ httpMethod, path, token, body }: Asked): APIGatewayProxyEvent {
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/json',
+    Host: 'abc123.execute-api.eu-west-1.amazonaws.com',
+    'Idempotency-Key': randomBytes(8).toString('hex'),
+    'X-Forwarded-For': '203.0.113.7',
+    'X-Forwarded-Proto': 'https',
+    ...(token && { Authorization: `Bearer ${token}` }),
+  };
+  return {
+    resource: '/{proxy+}',
+    path,
+    httpMethod,
+    headers,
+    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
+    queryStringParameters: null,
+    multiValueQueryStringParameters: null,
+    pathParameters: { proxy: path.slice(1) },
+    stageVariables: null,
+    requestContext: {
+      accountId: '123456789012',
+      apiId: 'abc123',
+      authorizer: { principalId: 'x', role: 'customer' },
+      protocol: 'HTTP/1.1',
+      httpMethod,
+      identity: { sourceIp: '203.0.113.7', userAgent: 'tests' } as never,
+      path: `/prod${path}`,
+      requestId: randomBytes(8).toString('hex'),
+      requestTimeEpoch: Date.now(),
+      resourceId: '123456',
+      resourcePath: '/{proxy+}',
+      stage: 'prod',
+    },
+    body: JSON.stringify(body),
+    isBase64Encoded: false,
+  };
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html, with multi-value headers. */
+function albEvent(asked: { path: string; headers: Record<string, string>; query: Record<string, string> }): ALBEvent {
+  const headers = {
+    accept: 'application/json',
+    host: 'shop-alb.eu-west-1.elb.amazonaws.com',
+    'x-forwarded-for': '203.0.113.7',
+    'x-forwarded-port': '443',
+    'x-forwarded-proto': 'https',
+    ...asked.headers,
+  };
+  return {
+    requestContext: { elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/q/1' } },
+    httpMethod: 'GET',
+    path: asked.path,
+    multiValueQueryStringParameters: Object.fromEntries(
+      Object.entries(asked.query).map(([name, value]) => [name, [value]]),
+    ),
+    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
+    body: '',
+    isBase64Encoded: false,
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the answer of either front
+function answerOf(result: any): Answer {
+  const headers = result.headers ?? {};
+  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {})) headers[name] = (values as string[])[0];
+  return { status: result.statusCode, headers, body: result.body ? JSON.parse(result.body) : undefined };
+}
+
+/** What is left of an invocation, in ms. The functions stop a second before. */
+function contextOf(leftMs = 60_000): Context {
+  const endsAt = Date.now() + leftMs;
+  return {
+    functionName: 'tests',
+    awsRequestId: randomBytes(8).toString('hex'),
+    getRemainingTimeInMillis: () => Math.max(0, endsAt - Date.now()),
+  } as Context;
+}
