@@ -3,8 +3,14 @@ import { once } from 'node:events';
 import { createPool } from '../../infra/postgres.js';
 import { createPostgresSink } from '../../infra/sinks/postgres.js';
 import { DEFAULT_SEGMENTS } from '../../projections/rebuild/rebuilds.js';
-import type { RebuildOrder } from './rebuild.js';
 import { openRebuildWorld } from './rebuild-world.js';
+
+/** It answers with its largest resident memory, in MB. */
+export interface RebuildOrder {
+  url: string;
+  /** For the files of the rebuild. */
+  folder: string;
+}
 
 const [{ url, folder }] = (await once(process, 'message')) as [RebuildOrder];
 const pool = createPool({ url });

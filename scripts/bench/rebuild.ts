@@ -15,6 +15,7 @@ import type { FigureBench, RatioBench } from './bench.js';
 import { createDatabase } from './database.js';
 import type { BenchEngines } from './engines.js';
 import { quantile } from './measure.js';
+import type { RebuildOrder } from './rebuild-once.js';
 import { STORES, type StoreName } from './rebuild-stores.js';
 import { openRebuildWorld, writeOrders } from './rebuild-world.js';
 import { codec, placeOrder, runnerOn } from './work.js';
@@ -87,12 +88,6 @@ export const rebuildMemory: FigureBench = {
     };
   },
 };
-
-/** To the process that rebuilds once. It answers with its largest resident memory, in MB. */
-export interface RebuildOrder {
-  url: string;
-  folder: string;
-}
 
 export const rebuildCommands: FigureBench = {
   kind: 'figure',

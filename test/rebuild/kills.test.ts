@@ -48,6 +48,7 @@ for (const { engine, kills, frozenMs } of STORES) {
     let seed: number;
     let log: Log;
     let stopEngine = async () => {};
+    const workers: ReturnType<typeof startWorker>[] = [];
 
     beforeEach(async () => {
       url = await engines.freshDatabase();
@@ -55,6 +56,7 @@ for (const { engine, kills, frozenMs } of STORES) {
       seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
     });
     afterEach(async () => {
+      for (const worker of workers.splice(0)) await worker.end();
       await world?.close();
       await stopEngine();
       stopEngine = async () => {};
@@ -70,7 +72,7 @@ for (const { engine, kills, frozenMs } of STORES) {
 
     it(`that are killed ${kills} times resume and end equal to the log, and every answer meanwhile is right`, async () => {
       await openWorldAt(engine === 'postgres' ? url : engines[engine]());
-      const workers = [startWorker()];
+      workers.push(startWorker());
       const work = async (at: number, when: string) => {
         const worker = workers.pop() ?? startWorker();
         // The next one loads its program while this one works.
@@ -93,7 +95,7 @@ for (const { engine, kills, frozenMs } of STORES) {
         const { version } = (await world.builds.of('texts')).serving;
         await world.rebuilds.rollback('texts');
         expect((await world.builds.of('texts')).serving.version).to.equal(version);
-      }).finally(() => Promise.all(workers.map((worker) => worker.end())));
+      });
       await expectEqual();
     });
 
