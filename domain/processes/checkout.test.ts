@@ -204,7 +204,10 @@ describe('A checkout', () => {
       ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
       ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
     ];
-    const undoing = (reason: string, { available, release = releases }: { available?: object; release?: object } = {}) => ({
+    const undoing = (
+      reason: string,
+      { available, release = releases }: { available?: object; release?: object } = {},
+    ) => ({
       steps: {
         void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
         release,

@@ -225,7 +225,14 @@ type Step =
 
 const stream = fc.nat(4);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ does: fc.constant('append' as const), stream, afterMs: fc.oneof(fc.constant(0), fc.nat(900)) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      does: fc.constant('append' as const),
+      stream,
+      afterMs: fc.oneof(fc.constant(0), fc.nat(900)),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('hide' as const, 'show' as const), stream }) },
   {
     weight: 4,

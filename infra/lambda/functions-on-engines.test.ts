@@ -20,7 +20,7 @@ import { orderLines } from '../../domain/order/order-lines.js';
 import { STAFF, staff as staffList } from '../../domain/staff/staff.js';
 import { fillEmptyShop } from '../../scripts/sample-shop.js';
 import { describeWith } from '../../test/engines.js';
-import { type Environment, PROFILES } from '../../test/running-shop.js';
+import { type Environment, eventually, PROFILES } from '../../test/running-shop.js';
 import { the } from '../../test/the.js';
 import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
 import { loadTokenKey } from '../identity/token-key.js';
@@ -103,7 +103,9 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     const { body } = await queries('order', '/v1/orders', mine);
     expect(body.data.map(({ id }: { id: string }) => id)).to.deep.equal([order.id]);
     expect((await queries('order', `/v1/orders/${order.id}`, mine)).body.status).to.equal('confirmed');
-    expect((await queries('search', '/v1/search', {}, { q: 'mug' })).body.data).to.have.length(1);
+    await eventually('OpenSearch has refreshed its index', async () =>
+      expect((await queries('search', '/v1/search', {}, { q: 'mug' })).body.data).to.have.length(1),
+    );
     const { data } = (await queries('product', '/v1/products', {})).body;
     expect(data).to.have.length(6);
     expect((await queries('product', `/v1/products/${data[0].id}`, {})).body.id).to.equal(data[0].id);
