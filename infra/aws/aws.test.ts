@@ -628,7 +628,8 @@ async function loadOwn() {
 
   function synthesise(endpoints: readonly Endpoint[]): Synthesised[] {
     const codeOf = () => Code.fromInline('exports.handler = undefined;');
-    const { stacks } = createApp({ stages: STAGES, endpoints, codeOf, inTest: true }).synth();
+    const { stacks, manifest } = createApp({ stages: STAGES, endpoints, codeOf, inTest: true }).synth();
+    expect(manifest.missing, 'questions to AWS').to.equal(undefined);
     return STAGES.map((stage) => {
       const mine = stacks.filter(({ stackName }) => stackName.startsWith(`${stage.namespace}-`));
       const sizes = mine.map(({ stackName: name, template }) => ({

@@ -26,9 +26,12 @@ export class NetworkStack extends Stack {
   readonly rotationGroup: ec2.SecurityGroup;
   readonly loadBalancerGroup: ec2.SecurityGroup;
 
+  private readonly zones: readonly string[];
+
   constructor(scope: Construct, id: string, props: StackProps & { stage: Stage }) {
     super(scope, id, props);
     const { stage } = props;
+    this.zones = stage.zones;
     this.logKey = logKey(this);
     const subnets = [
       { name: SUBNETS.public, subnetType: ec2.SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
@@ -58,6 +61,11 @@ export class NetworkStack extends Stack {
     }
     this.loadBalancerGroup = this.group('LoadBalancer', 'The load balancer of the queries');
     this.addEndpoints();
+  }
+
+  /** Of the stage. The CDK would ask AWS. */
+  override get availabilityZones(): string[] {
+    return [...this.zones];
   }
 
   private addEndpoints(): void {
