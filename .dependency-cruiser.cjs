@@ -39,7 +39,11 @@ module.exports = {
       comment: 'Clients that most programs do not need are loaded by import(), so that start and bundles stay light.',
       severity: 'error',
       from: { pathNot: '^(test|infra/aws)/|\\.test\\.ts$' },
-      to: { path: '^infra/(tracing/opentelemetry|crypto/kms-key-wrap)\\.ts$', dynamic: false, dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^infra/(tracing/opentelemetry|crypto/kms-key-wrap)\\.ts$',
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'product-not-tests',
