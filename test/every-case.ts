@@ -5,6 +5,9 @@ const isLong = Boolean(process.env.EVERY_CASE);
 /** All cases, or a few of different kinds. */
 export const everyOr = <T>(all: readonly T[], few: readonly T[]): readonly T[] => (isLong ? all : few);
 
+/** A quantity that is smaller in a normal run. */
+export const fullOr = (full: number, less: number): number => (isLong ? full : less);
+
 /** A normal run of a long test tries one in this many histories or cases. */
 const SHARE = 5;
 
