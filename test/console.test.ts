@@ -356,7 +356,7 @@ if (!process.env.NO_ENGINES) {
 
     it('says why something cannot be shown', async () => {
       const { page, close } = await open('auditor', '#/verification');
-      await page.getByText('12,345 commits').waitFor();
+      await page.getByText('12,345 commits', { exact: true }).waitFor();
       const detail = 'Postgres: it does not answer.';
       await page.route('**/v1/audit/verification', (route) => route.fulfill({ status: 404, json: { detail } }));
       await page.getByRole('button', { name: 'Check again' }).click();

@@ -22,7 +22,7 @@ describe('A stream that this process has written', () => {
     const event = {
       id: `hold-${version}:0`,
       type: 'OrderHeld',
-      schemaVersion: 1,
+      schemaVersion: 2,
       version,
       commandId: `hold-${version}`,
       correlationId: 'request',
