@@ -193,11 +193,10 @@ async function besideOthers(
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
-  const beside = Promise.all([
-    writing(log, stop.signal),
-    feeding(world, stop.signal),
-    reading(world, log, stop.signal),
-  ]);
+  // Whoever reads may wait for the last commits, so they are still fed.
+  const fed = new AbortController();
+  const users = Promise.all([writing(log, stop.signal), reading(world, log, stop.signal)]).finally(() => fed.abort());
+  const beside = Promise.all([users, feeding(world, fed.signal)]);
   beside.catch(() => stop.abort());
   try {
     await work(stop.signal);
