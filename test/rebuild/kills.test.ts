@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { nextAt } from '../../domain/kernel/clock.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { openPostgres } from '../../infra/engines/embedded-postgres.js';
 import { tableOf } from '../../projections/runtime/build-list.js';
@@ -268,9 +269,14 @@ async function writing(log: Log, signal: AbortSignal): Promise<void> {
 
 async function feeding(world: RebuildWorld, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await feed(world);
+    await feed(world).catch(unlessUnavailable);
     await delay(30);
   }
+}
+
+/** A lane would try again, too. */
+function unlessUnavailable(error: unknown): void {
+  if (!(error instanceof Unavailable)) throw error;
 }
 
 /** The newest commits of the log, as the change feed would bring them. */
