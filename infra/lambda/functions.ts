@@ -60,13 +60,16 @@ const SEARCH = ['es:ESHttpGet', 'es:ESHttpHead', 'es:ESHttpPost'] as const;
 const INDEX = [...SEARCH, 'es:ESHttpPut', 'es:ESHttpDelete'] as const;
 const INVOKE = ['lambda:InvokeFunction'] as const;
 
-const COMMANDS = {
+/** What runs commands. */
+const RUN = {
   events: EVENT_STORE_ACTIONS,
   snapshots: SNAPSHOTS_ACTIONS,
   subjectKeys: SUBJECT_KEYS_ACTIONS,
-  idempotency: KEEP_ANSWERS,
   mark: READ_MARK,
 } as const satisfies Actions;
+
+/** Endpoints also remember their answers. */
+const COMMANDS = { ...RUN, idempotency: KEEP_ANSWERS } as const satisfies Actions;
 
 const QUERIES = {
   events: READ_EVENTS,
@@ -210,12 +213,7 @@ export const FUNCTIONS = {
     entry: 'infra/lambda/payment-provider.ts',
     triggers: [{ kind: 'invoke', by: 'functions' }],
     engines: [],
-    actions: {
-      events: EVENT_STORE_ACTIONS,
-      snapshots: SNAPSHOTS_ACTIONS,
-      subjectKeys: SUBJECT_KEYS_ACTIONS,
-      mark: READ_MARK,
-    },
+    actions: RUN,
     secrets: ['masterKey', 'stripeKey'],
     internet: true,
     provisioned: 2,
@@ -248,15 +246,7 @@ export const FUNCTIONS = {
   /** The processes: finishes what a request has left, and does what has become due. */
   agenda: scheduled('agenda', 1, {
     engines: ['postgres'],
-    actions: {
-      events: EVENT_STORE_ACTIONS,
-      snapshots: SNAPSHOTS_ACTIONS,
-      subjectKeys: SUBJECT_KEYS_ACTIONS,
-      idempotency: IDEMPOTENCY_ACTIONS,
-      sessions: SESSIONS_ACTIONS,
-      mark: READ_MARK,
-      'payment-provider': INVOKE,
-    },
+    actions: { ...RUN, idempotency: IDEMPOTENCY_ACTIONS, sessions: SESSIONS_ACTIONS, 'payment-provider': INVOKE },
     secrets: ['masterKey', 'postgres'],
     memoryMb: 1024,
   }),
@@ -269,12 +259,7 @@ export const FUNCTIONS = {
   /** Compares the payments of the last week with the records of Stripe. */
   'payment-reconciler': scheduled('payment-reconciler', 24 * 60, {
     service: 'payment',
-    actions: {
-      events: EVENT_STORE_ACTIONS,
-      snapshots: SNAPSHOTS_ACTIONS,
-      subjectKeys: SUBJECT_KEYS_ACTIONS,
-      mark: READ_MARK,
-    },
+    actions: RUN,
     secrets: ['masterKey', 'stripeKey'],
     internet: true,
     timeoutS: 900,
