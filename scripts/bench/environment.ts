@@ -111,13 +111,20 @@ export async function stockUp(store: EventStore, sku: string, quantity: number):
   orThrow(await runner.execute(stockItem, stockStream(item), receipt, meta()));
 }
 
-/** The stock item once no checkout holds units any more. The reservations are committed behind the answers. */
+/** What is committed behind an answer and fails stays reserved here, because no agenda runs that would try again. */
+const AT_REST_WITHIN_MS = 30_000;
+
+/** The stock item once no checkout holds units any more. The reservations are committed behind the answers. Throws if some stay. */
 export async function stockAtRest(store: EventStore, sku: string): Promise<NonNullable<StockItem>> {
   const runner = runnerOn(store);
   const stream = stockStream({ sku, location: DEFAULT_LOCATION });
-  for (;;) {
+  for (const giveUpAt = Date.now() + AT_REST_WITHIN_MS; ; ) {
     const { state } = await runner.load(stockItem, stream);
     if (state.reserved === 0) return state;
+    if (Date.now() > giveUpAt)
+      throw new Error(
+        `${state.reserved} units of ${sku} are still reserved ${AT_REST_WITHIN_MS / 1000} s after the last answer.`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
