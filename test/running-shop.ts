@@ -351,7 +351,8 @@ export async function eventually<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs / 1000} s: ${what}`, { cause: error });
+      if (Date.now() > deadline)
+        throw new Error(`Not within ${timeoutMs / 1000} s: ${what}: ${(error as Error).message}`, { cause: error });
       await delay(POLL_MS);
     }
   }
