@@ -130,7 +130,7 @@ describeWith([], 'A killed Postgres', function () {
       process.kill(await postmaster(), 'SIGKILL');
       killed = true;
       await Promise.all(serving);
-      await records.settled();
+      await records.close();
       const counts = await eventually('it runs again', async () => (await pool.query(COUNTS)).rows[0]);
       expect(counts.commits).to.be.at.least(answered);
       expect(counts.claims).to.be.at.least(counts.commits);

@@ -2,6 +2,7 @@
 // wait at the same time share one statement.
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import { coalesce } from '../coalesce.js';
 import {
   bytesArray,
@@ -138,13 +139,13 @@ type Outcome = Begun | undefined;
 
 export interface PostgresIdempotencyOptions {
   pool: Pool;
-  /** Called if the end of a run could not be written. The run then counts as crashed once its lease has expired. */
+  /** Called if the end of a run could not be written before its lease expired. The run then counts as crashed. */
   onLostEnd?: (error: unknown) => void;
 }
 
 export interface PostgresIdempotency extends IdempotencyStore {
-  /** Resolves once the runs that have ended by now are written. */
-  settled(): Promise<void>;
+  /** Resolves once the runs that have ended by now are written, or cannot be. */
+  close(): Promise<void>;
   /** Deletes expired records and returns their number. To be called periodically. */
   purge(now: number): Promise<number>;
 }
@@ -155,6 +156,7 @@ export function createPostgresIdempotency({
 }: PostgresIdempotencyOptions): PostgresIdempotency {
   const server = { pool, budgetMs: RECORD_BUDGET_MS };
   const ending = new Set<Promise<void>>();
+  let isClosing = false;
 
   /** The claim of a run that is just ending comes after that end, because items of one id keep their order. */
   const enqueue = coalesce<{ since: number; change: Claim | End }, Outcome>({
@@ -197,16 +199,35 @@ export function createPostgresIdempotency({
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  function tryBegin(id: string, request: string, now: number): Promise<Outcome> {
+  /** If the reply to the claim is lost, it may be there. It is released, so that a repeat need not wait for its lease to expire. */
+  async function tryBegin(id: string, request: string, now: number): Promise<Outcome> {
     const owner = randomBytes(OWNER_BYTES).toString('base64url');
-    return enqueue({ change: { id, request, owner, now }, since: performance.now() });
+    try {
+      return await enqueue({ change: { id, request, owner, now }, since: performance.now() });
+    } catch (error) {
+      end({ id, request, owner, issuedAt: now, answer: NO_ANSWER });
+      throw error;
+    }
   }
 
   function end(change: End): void {
-    const written = enqueue({ change, since: performance.now() })
-      .then(() => {}, onLostEnd)
+    const written = writeEnd(change)
+      .catch(onLostEnd)
       .finally(() => ending.delete(written));
     ending.add(written);
+  }
+
+  /** Tries again while Postgres does not answer, because repeats of the request are refused until the lease expires. */
+  async function writeEnd(change: End): Promise<void> {
+    const until = performance.now() + RUN_LEASE_MS;
+    for (;;) {
+      try {
+        await enqueue({ change, since: performance.now() });
+        return;
+      } catch (error) {
+        if (!(error instanceof Unavailable) || isClosing || performance.now() > until) throw error;
+      }
+    }
   }
 
   return {
@@ -223,7 +244,8 @@ export function createPostgresIdempotency({
       await Promise.all(ending);
       await queryWithin(server, 'idempotency-forget', FORGET, [recordsOf(caller)]);
     },
-    async settled() {
+    async close() {
+      isClosing = true;
       await Promise.all(ending);
     },
     async purge(now) {

@@ -64,7 +64,7 @@ export const embeddedParts = {
         pool,
         onLostEnd: (error) => countedLog.warn({ err: error }, 'an answer was sent but could not be kept for repeats'),
       });
-      lifecycle.onClose(() => records.settled());
+      lifecycle.onClose(() => records.close());
       purgeNowAndThen(() => records.purge(clock()), lifecycle);
       return records;
     }),
