@@ -20,7 +20,7 @@ export interface SessionDocument {
 
 /** What is known about the views of one product. */
 export interface ViewedProductDocument {
-  /** Products that were viewed soon after it, the heaviest first. */
+  /** Products that were viewed soon after it. */
   next: readonly Weighted[];
   /** Sessions that viewed it, the newest last. */
   sessions: readonly string[];
@@ -60,15 +60,17 @@ const MAX_TOTAL_WEIGHT = 60_000;
 
 /** How many of the last views say what comes next. Each counts `FADING` times as much as the one after it. */
 const HISTORY = 5;
-const FADING = 0.2;
+const FADING = 0.15;
 
 /** How many of the nearest sessions are read, and the share of their scores in the result. */
 const MAX_NEAREST = 60;
 const NEAREST_SHARE = 0.15;
+/** As `FADING`, for the likeness of sessions. */
+const NEAREST_FADING = 0.5;
 /** The weight of what a near session viewed before the views that both have. */
-const BEFORE = 0.3;
+const BEFORE = 0.1;
 /** A product of a near session counts this much less for each view that lies between. */
-const DISTANCE = 0.8;
+const DISTANCE = 0.6;
 
 /** A change of the document of one product. */
 export interface ProductChange {
@@ -175,7 +177,7 @@ function weightsOf(viewedProducts: readonly string[]): Map<string, number> {
   let weight = 1;
   for (const product of viewedProducts.slice(-HISTORY).reverse()) {
     if (!weights.has(product)) weights.set(product, weight);
-    weight *= FADING;
+    weight *= NEAREST_FADING;
   }
   return weights;
 }

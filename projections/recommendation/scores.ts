@@ -41,8 +41,8 @@ export function withWeights(
 ): Weighted[] {
   const weights = new Map(list);
   for (const [id, weight] of added) addScore(weights, id, weight);
-  const entries = [...weights].sort(byWeight);
-  return entries.length > limit ? entries.slice(0, Math.ceil(limit * (1 - CUT))) : entries;
+  if (weights.size <= limit) return [...weights];
+  return [...weights].sort(byWeight).slice(0, Math.ceil(limit * (1 - CUT)));
 }
 
 /** Above this sum all weights are halved, so that what people do now counts more than what they did long ago. */
