@@ -10,7 +10,7 @@ import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
-import { productPageQueries, stockQueries } from '../read-models/documents.js';
+import { alsoBoughtQueries, productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
@@ -87,6 +87,7 @@ export const embeddedParts = {
       catalogue: (build) => createPostgresCatalogue(pool, build),
       productSearch: (build) => createPostgresProductSearch(pool, build),
       productPage: (build) => productPageQueries(postgresTable(pool, build)),
+      alsoBought: (build) => alsoBoughtQueries(postgresTable(pool, build)),
     })),
 } satisfies Recipes<ProfileParts>;
 

@@ -34,6 +34,7 @@ import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { agenda } from '../../projections/models/agenda.js';
+import type { AlsoBoughtQueries, alsoBought } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
 import type { OrderQueries, orders } from '../../projections/models/orders.js';
@@ -99,6 +100,7 @@ export interface QueriesOf {
   catalogue(build: typeof catalogue): CatalogueQueries;
   productSearch(build: typeof productSearch): ProductSearchQueries;
   productPage(build: typeof productPage): ProductPageQueries;
+  alsoBought(build: typeof alsoBought): AlsoBoughtQueries;
 }
 
 export interface PostgresServer {

@@ -200,6 +200,7 @@ export const shopParts = {
       catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
       productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
       productPage: readModelOf(served.productPage, queriesOf.productPage),
+      alsoBought: readModelOf(served.alsoBought, queriesOf.alsoBought),
     })),
 
   rebuilds: ({

@@ -1,7 +1,7 @@
 // Redis, which has product pages and rate limits of the profile `aws`: first as a server that answers, then with this shop's data.
 import type { Redis } from 'ioredis';
 import { createRedisRateLimiter } from '../../rate-limits/redis.js';
-import { productPageQueries } from '../../read-models/documents.js';
+import { alsoBoughtQueries, productPageQueries } from '../../read-models/documents.js';
 import { redisDocuments } from '../../read-models/redis-documents.js';
 import { createRedisClient, duplicateOf } from '../../redis.js';
 import { redisProbe, redisReadModels } from '../../stores/redis-store.js';
@@ -37,6 +37,9 @@ export const redisParts = {
     }),
 } satisfies Recipes<RedisParts & Pick<ProfileParts, 'rateLimiter'>, Parts & RedisParts>;
 
-export function cacheQueries(redis: Redis): Pick<QueriesOf, 'productPage'> {
-  return { productPage: (build) => productPageQueries(redisDocuments(redis, build)) };
+export function cacheQueries(redis: Redis): Pick<QueriesOf, 'productPage' | 'alsoBought'> {
+  return {
+    productPage: (build) => productPageQueries(redisDocuments(redis, build)),
+    alsoBought: (build) => alsoBoughtQueries(redisDocuments(redis, build)),
+  };
 }
