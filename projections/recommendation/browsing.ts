@@ -40,9 +40,13 @@ export interface BrowsingStore extends BrowsingDocuments {
   ): Promise<void>;
   changeProduct(
     id: string,
-    change: (before: ViewedProductDocument | undefined) => ViewedProductDocument,
+    change: (before: ViewedProductDocument | undefined) => ViewedProductDocument | undefined,
   ): Promise<void>;
+  deleteSession(id: string): Promise<void>;
 }
+
+/** An entry of the stream of views. `forget` names a session that is to be deleted. */
+export type BrowsingEntry = View | { forget: string };
 
 /** Most views that a session keeps. */
 export const MAX_SESSION_VIEWS = 50;
@@ -77,6 +81,36 @@ export interface ProductChange {
   product: string;
   next?: Weighted;
   session?: string;
+}
+
+/** Records entries of the stream in their order. A repeat changes nothing. */
+export async function recordEntries(store: BrowsingStore, entries: readonly BrowsingEntry[]): Promise<void> {
+  let views: View[] = [];
+  for (const entry of entries) {
+    if (!('forget' in entry)) {
+      views.push(entry);
+      continue;
+    }
+    await recordViews(store, views);
+    views = [];
+    await forgetSession(store, entry.forget);
+  }
+  await recordViews(store, views);
+}
+
+/** Deletes a session, and takes it out of the lists of the products that it viewed last. */
+async function forgetSession(store: BrowsingStore, session: string): Promise<void> {
+  const { views = [] } = (await store.sessions([session])).get(session) ?? {};
+  await Promise.all(
+    [...new Set(views.map(({ product }) => product))].map((product) =>
+      store.changeProduct(product, (before) =>
+        before?.sessions.includes(session)
+          ? { ...before, sessions: before.sessions.filter((each) => each !== session) }
+          : undefined,
+      ),
+    ),
+  );
+  await store.deleteSession(session);
 }
 
 /**

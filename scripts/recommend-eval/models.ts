@@ -108,7 +108,11 @@ export function memoryBrowsing(): BrowsingStore {
       if (after) sessions.set(id, after);
     },
     async changeProduct(id, change) {
-      products.set(id, change(products.get(id)));
+      const after = change(products.get(id));
+      if (after) products.set(id, after);
+    },
+    async deleteSession(id) {
+      sessions.delete(id);
     },
   };
 }
