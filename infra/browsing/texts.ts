@@ -32,7 +32,9 @@ export function createBrowsingStore(texts: ExpiringTexts): BrowsingStore {
   async function load<T>(ids: readonly string[], keyOf: (id: string) => string): Promise<Map<string, T>> {
     if (ids.length === 0) return new Map();
     const found = await texts.load(ids.map(keyOf));
-    return new Map(pairs(ids, found).flatMap(([id, text]) => (text === undefined ? [] : [[id, JSON.parse(text) as T]])));
+    return new Map(
+      pairs(ids, found).flatMap(([id, text]) => (text === undefined ? [] : [[id, JSON.parse(text) as T]])),
+    );
   }
 
   async function change<T>(key: string, evolve: (before: T | undefined) => T | undefined): Promise<void> {

@@ -8,6 +8,7 @@ import { createApi, type Pages } from '../http/api.js';
 import { HttpProblem, invalidRequest } from '../http/problems.js';
 import { recordParts } from '../modules/aws/records.js';
 import { redisParts } from '../modules/aws/redis.js';
+import { viewParts } from '../modules/aws/views.js';
 import { endpointParts } from '../modules/endpoints.js';
 import { constant, lazy, type Parts } from '../modules/parts.js';
 import { before, type Handler, handlerOf } from './invocation.js';
@@ -55,6 +56,7 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
   return {
     ...recordParts,
     ...redisParts,
+    ...viewParts,
     ...endpointParts,
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),

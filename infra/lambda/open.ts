@@ -12,6 +12,7 @@ import type { MongoParts } from '../modules/aws/mongodb.js';
 import type { OpenSearchParts } from '../modules/aws/opensearch.js';
 import type { RedisParts } from '../modules/aws/redis.js';
 import type { S3Parts } from '../modules/aws/s3.js';
+import type { ViewParts } from '../modules/aws/views.js';
 import { containerOf } from '../modules/container.js';
 import { type DynamoParts, namesOf } from '../modules/dynamodb-server.js';
 import { createLifecycle } from '../modules/lifecycle.js';
@@ -34,6 +35,7 @@ export type FunctionParts = Parts &
   OpenSearchParts &
   RedisParts &
   S3Parts &
+  ViewParts &
   OwnParts;
 
 export type FunctionRecipes = Partial<Recipes<FunctionParts, FunctionParts>>;

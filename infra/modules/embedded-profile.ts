@@ -1,5 +1,8 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
+import { createPostgresViewStream, prepareViewStream } from '../browsing/stream-postgres.js';
+import { createBrowsingStore } from '../browsing/texts.js';
+import { createPostgresTexts, prepareBrowsing } from '../browsing/texts-postgres.js';
 import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
@@ -67,6 +70,20 @@ export const embeddedParts = {
       lifecycle.onClose(() => records.close());
       purgeNowAndThen(() => records.purge(clock()), lifecycle);
       return records;
+    }),
+
+  viewStream: ({ postgres: { pool }, log }) =>
+    lazy(async () => {
+      await prepareViewStream(pool);
+      return createPostgresViewStream({ pool, log });
+    }),
+
+  browsing: ({ postgres: { pool }, clock, lifecycle }) =>
+    lazy(async () => {
+      await prepareBrowsing(pool);
+      const texts = createPostgresTexts(pool, clock);
+      purgeNowAndThen(() => texts.purge(), lifecycle);
+      return createBrowsingStore(texts);
     }),
 
   rateLimiter: ({ config: { quotas } }) => lazy(() => createMemoryRateLimiter(quotas)),

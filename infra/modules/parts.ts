@@ -43,6 +43,7 @@ import type { ProductSearchQueries, productSearch } from '../../projections/mode
 import type { StockQueries, stock } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { Rebuilds } from '../../projections/rebuild/rebuilds.js';
+import type { BrowsingStore } from '../../projections/recommendation/browsing.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import type { ReadModel } from '../../projections/visibility.js';
@@ -53,6 +54,7 @@ import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
+import type { ConsumedViewStream } from '../browsing/port.js';
 import type { CountedLog } from '../counted-log.js';
 import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
@@ -154,6 +156,9 @@ export interface ProfileParts {
   /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
   objectPlace: ObjectPlace;
   bulkFiles: BulkFiles;
+  /** The stream of views, and the documents that are made of it. */
+  viewStream: ConsumedViewStream;
+  browsing: BrowsingStore;
   queriesOf: QueriesOf;
   /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
@@ -193,6 +198,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** The session of a customer's views. Nobody can tell the customer from it without knowing the id. */
+  sessionOf: (customerId: string) => string;
   /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
   openings: Openings;

@@ -25,9 +25,7 @@ const MAX_ORDERS = 50;
 /** Orders are divided among these documents, so that each of them changes less often. No SKU has such a name. */
 export const TRENDING_KEYS: readonly string[] = Array.from({ length: 8 }, (_, part) => `trending#${part}`);
 
-type AlsoBoughtEvent =
-  | Extract<OrderEvent, { type: 'OrderPlaced' }>
-  | Extract<ProductEvent, { type: 'VariantAdded' }>;
+type AlsoBoughtEvent = Extract<OrderEvent, { type: 'OrderPlaced' }> | Extract<ProductEvent, { type: 'VariantAdded' }>;
 
 export const alsoBought = projection<AlsoBoughtDocument, AlsoBoughtEvent>({
   name: 'also-bought',

@@ -33,6 +33,6 @@ export const readModelParts = {
       ...cacheQueries(redis),
     })),
 } satisfies Recipes<
-  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter'> & ReadModelStoreParts,
+  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter' | 'browsing'> & ReadModelStoreParts,
   Parts & DynamoParts & ReadModelStoreParts
 >;

@@ -1,5 +1,7 @@
 // Redis, which has product pages and rate limits of the profile `aws`: first as a server that answers, then with this shop's data.
 import type { Redis } from 'ioredis';
+import { createBrowsingStore } from '../../browsing/texts.js';
+import { createRedisTexts } from '../../browsing/texts-redis.js';
 import { createRedisRateLimiter } from '../../rate-limits/redis.js';
 import { alsoBoughtQueries, productPageQueries } from '../../read-models/documents.js';
 import { redisDocuments } from '../../read-models/redis-documents.js';
@@ -29,13 +31,15 @@ export const redisParts = {
 
   redis: ({ redisServer: { redis }, claimed: _ }) => lazy(() => redis),
 
+  browsing: ({ redis }) => lazy(() => createBrowsingStore(createRedisTexts(redis))),
+
   rateLimiter: ({ redis, config: { quotas }, lifecycle }) =>
     lazy(() => {
       const limiter = createRedisRateLimiter({ duplicate: (options) => duplicateOf(redis, options) }, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
     }),
-} satisfies Recipes<RedisParts & Pick<ProfileParts, 'rateLimiter'>, Parts & RedisParts>;
+} satisfies Recipes<RedisParts & Pick<ProfileParts, 'rateLimiter' | 'browsing'>, Parts & RedisParts>;
 
 export function cacheQueries(redis: Redis): Pick<QueriesOf, 'productPage' | 'alsoBought'> {
   return {
