@@ -24,7 +24,7 @@ export function viewEndpoints({ runner, views, sessionOf, clock }: ViewEndpoints
     endpoint({
       method: 'post',
       path: '/v1/me/views',
-      summary: 'Report that the caller looks at a product',
+      summary: 'Record that the caller looks at a product',
       description:
         'Recommendations follow from it within seconds. Views are not in the log. They are deleted after 30 days without a ' +
         'view, and when the person is forgotten.',
