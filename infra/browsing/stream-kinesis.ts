@@ -1,25 +1,17 @@
 // The stream of views in Kinesis: one of its own, beside that of the commits. Entries of a session share a partition key, so they
 // stay in order.
-import { type KinesisClient, type _Record as KinesisRecord, PutRecordCommand } from '@aws-sdk/client-kinesis';
-import { z } from 'zod';
+import { type KinesisClient, PutRecordCommand } from '@aws-sdk/client-kinesis';
 import type { BrowsingEntry } from '../../projections/recommendation/browsing.js';
 import type { Logger } from '../../projections/runtime/projector.js';
 import { isTransient } from '../aws.js';
 import type { FeedCheckpoints } from '../event-store/dynamodb/kinesis-checkpoints.js';
 import { POLL_MS, readStream } from '../event-store/dynamodb/kinesis-stream.js';
 import { withinBudget } from '../retry.js';
+import { entriesIn } from './entries.js';
 import type { ConsumedViewStream } from './port.js';
 
 const BUDGET_MS = 2_000;
 const CONSUMER = 'browsing';
-
-/** All actions that IAM must allow on the stream to whoever records views. @public */
-export const RECORD_VIEWS_ACTIONS = ['kinesis:PutRecord'] as const;
-
-const entrySchema: z.ZodType<BrowsingEntry> = z.union([
-  z.object({ id: z.string(), session: z.string(), product: z.string(), at: z.number() }),
-  z.object({ forget: z.string() }),
-]);
 
 export interface KinesisViewStreamDeps {
   client: KinesisClient;
@@ -40,7 +32,16 @@ export function createKinesisViewStream(deps: KinesisViewStreamDeps): ConsumedVi
         log,
         pollMs,
         consumer: CONSUMER,
-        deliver: (records) => handle(entriesIn(records, log)),
+        deliver: (records) =>
+          handle(
+            entriesIn(
+              records.map(({ Data = new Uint8Array(), SequenceNumber }) => ({
+                data: Data,
+                sequenceNumber: SequenceNumber,
+              })),
+              log,
+            ),
+          ),
         signal,
       }),
   };
@@ -59,16 +60,4 @@ export function createViewRecorder({
     record: (view) => put(view, view.session),
     forget: (session) => put({ forget: session }, session),
   };
-}
-
-/** What cannot be read is reported and left out. */
-export function entriesIn(records: readonly KinesisRecord[], log: Pick<Logger, 'warn'>): BrowsingEntry[] {
-  return records.flatMap(({ Data = new Uint8Array(), SequenceNumber }) => {
-    try {
-      return [entrySchema.parse(JSON.parse(Buffer.from(Data).toString()))];
-    } catch {
-      log.warn({ sequenceNumber: SequenceNumber }, 'a record in the stream of views is no view; it is left out');
-      return [];
-    }
-  });
 }

@@ -8,7 +8,6 @@ import { createApi, type Pages } from '../http/api.js';
 import { HttpProblem, invalidRequest } from '../http/problems.js';
 import { recordParts } from '../modules/aws/records.js';
 import { redisParts } from '../modules/aws/redis.js';
-import { viewParts } from '../modules/aws/views.js';
 import { endpointParts } from '../modules/endpoints.js';
 import { constant, lazy, type Parts } from '../modules/parts.js';
 import { before, type Handler, handlerOf } from './invocation.js';
@@ -56,11 +55,10 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
   return {
     ...recordParts,
     ...redisParts,
-    ...viewParts,
     ...endpointParts,
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),
-    ...absent('archiveQueries', 'queriesOf'),
+    ...absent('archiveQueries', 'queriesOf', 'viewStream'),
     ownStores: ({ redisServer }) => lazy(() => [redisServer.store]),
     ...recipes,
     endpoints: (parts) => {
