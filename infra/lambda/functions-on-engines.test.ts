@@ -2,6 +2,7 @@
 // environment, and called one invocation after the other.
 import { randomBytes } from 'node:crypto';
 import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import type {
   ALBEvent,
   APIGatewayProxyEvent,
@@ -22,12 +23,13 @@ import { fillEmptyShop } from '../../scripts/sample-shop.js';
 import { describeWith } from '../../test/engines.js';
 import { type Environment, eventually, PROFILES } from '../../test/running-shop.js';
 import { the } from '../../test/the.js';
+import { createKinesisClient } from '../aws.js';
 import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { recordParts } from '../modules/aws/records.js';
 import { lazy } from '../modules/parts.js';
-import { TABLES } from '../stores/dynamodb-store.js';
+import { TABLES, VIEW_STREAM } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
 import { closeFunctions } from './invocation.js';
 import { type OpenFunction, openFunction } from './open.js';
@@ -69,7 +71,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     Object.assign(process.env, environment);
 
     const { handler: setUp } = await import('./set-up.js');
-    expect((await setUp({}, contextOf())).builds).to.have.length(8);
+    expect((await setUp({}, contextOf())).builds).to.have.length(9);
     shop = await openFunction(recordParts);
     const [runner, store] = await Promise.all([shop.get('runner'), shop.get('eventStore')]);
     await fillEmptyShop({ runner, store }, new AbortController().signal);
@@ -113,6 +115,26 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     expect((await queries('inventory', '/v1/stock/MUG-BLUE', catalogue)).status).to.equal(200);
     const support = { Authorization: `Bearer ${await staff('support')}` };
     expect((await queries('payment', `/v1/payments/${order.paymentId}`, support)).body.status).to.equal('authorised');
+  });
+
+  it('record what customers look at in a stream of its own, learn from it, and recommend', async () => {
+    for (const store of ['mongodb', 'redis']) await project(store, await allRecords());
+    const [first, second] = (await queries('product', '/v1/products', {})).body.data;
+    const { body: session } = await commands('identity', 'POST', '/v1/sessions', undefined, {});
+    for (const { id } of [first, second]) {
+      const viewed = await commands('product', 'POST', '/v1/me/views', session.token, { productId: id });
+      expect(viewed.status, JSON.stringify(viewed.body)).to.equal(202);
+    }
+    const Records = await viewRecords();
+    expect(Records).to.have.length(2);
+    const { handler: learn } = await import('./browsing.js');
+    for (let times = 0; times < 2; times++) await learn({ Records }, contextOf());
+    const { body: after } = await queries('product', `/v1/products/${first.id}/also-viewed`, {});
+    expect(after.data.map(({ id }: { id: string }) => id)).to.deep.equal([second.id]);
+    const mine = { Authorization: `Bearer ${session.token}` };
+    expect((await queries('product', '/v1/me/recommendations', mine)).body.data).to.have.length.above(1);
+    expect((await queries('product', `/v1/products/${first.id}/also-bought`, {})).status).to.equal(200);
+    expect((await queries('order', '/v1/me/export', mine)).body.views).to.have.length(2);
   });
 
   it('stream a long answer in one piece', async () => {
@@ -278,7 +300,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
   }
 
   async function commands(
-    service: 'order' | 'identity',
+    service: 'order' | 'identity' | 'product',
     httpMethod: string,
     path: string,
     token: string | undefined,
@@ -321,6 +343,22 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     );
     expect(LastEvaluatedKey).to.equal(undefined);
     return Items as Item[];
+  }
+
+  /** What is in the stream of views, as AWS gives it to the function. */
+  async function viewRecords(): Promise<KinesisStreamEvent['Records']> {
+    const { awsRegion: region } = await shop.get('config');
+    const kinesis = createKinesisClient({ region, endpoint: environment.AWS_ENDPOINT_URL ?? '' });
+    const StreamName = `${environment.COMMERCE_NAMESPACE}-${VIEW_STREAM}`;
+    const { Shards = [] } = await kinesis.send(new ListShardsCommand({ StreamName }));
+    const pages = Shards.map(async ({ ShardId }) => {
+      const from = { StreamName, ShardId, ShardIteratorType: 'TRIM_HORIZON' } as const;
+      const { ShardIterator } = await kinesis.send(new GetShardIteratorCommand(from));
+      return (await kinesis.send(new GetRecordsCommand({ ShardIterator }))).Records ?? [];
+    });
+    const records = (await Promise.all(pages)).flat();
+    kinesis.destroy();
+    return records.map(({ Data = new Uint8Array(), PartitionKey = '' }) => recordOf(Buffer.from(Data), PartitionKey));
   }
 
   function changeOf(item: Item) {
