@@ -8,6 +8,7 @@ import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from './engines.js';
+import { everyOr } from './every-case.js';
 import { processesOfPostgres } from './processes-of-postgres.js';
 import {
   type Answer,
@@ -204,25 +205,28 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
   });
 
-  it('names each that does not answer at the start, and starts when all answer', async () => {
-    const { postgres: _, ...others } = proxies;
-    await Promise.all(Object.values(others).map((proxy) => proxy.cut()));
+  it('waits for the log and names it, starts without the other engines, and opens them when they answer', async () => {
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
     const program = await startProgram(['start', '--port', '0'], environment);
-    for (const [engine, proxy] of [
-      ['DynamoDB', proxies.aws],
-      ['Kinesis', proxies.aws],
-      ['MongoDB', proxies.mongodb],
-      ['OpenSearch', proxies.opensearch],
-      ['Redis', proxies.redis],
-    ] as const) {
-      const complaint = `${engine} at ${new URL(proxy.url).host} does not answer`;
-      await eventually(complaint, () => expect(program.stdout()).to.include(complaint));
-    }
-    await Promise.all(Object.values(proxies).map((proxy) => proxy.mend()));
+    const says = (text: string) => eventually(text, () => expect(program.stdout()).to.include(text));
+    for (const engine of ['DynamoDB', 'Kinesis'])
+      await says(`${engine} at ${new URL(proxies.aws.url).host} does not answer`);
+    await proxies.aws.mend();
     shop = await whenReady(program, environment);
+    expect((await shop.anybody().get('/readyz')).status).to.equal(200);
+    const { aws: _, ...others } = proxies;
+    for (const proxy of Object.values(others)) {
+      expect(program.stdout().split(`${new URL(proxy.url).host}`), proxy.url).to.have.length(2);
+      await proxy.mend();
+    }
+    for (const engine of ['Postgres', 'MongoDB', 'OpenSearch', 'Redis']) await says(`${engine} answers now`);
+    expect(program.output()).not.to.match(SECRET);
     keeper = await shop.staff('catalogue');
     const sku = await newProduct(keeper);
     product = { sku, path: `/v1/products/${productOf(sku)}` };
+    await eventually('nothing is degraded', async () =>
+      expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
+    );
   });
 
   const readModels = [
@@ -340,6 +344,59 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     expect(await idsOf(guest)).to.deep.equal(orders);
     await shop.stop();
   });
+
+  const starts = (['cut', 'freeze'] as const).flatMap((fault) =>
+    [...readModels, { engine: 'Postgres', proxy: 'postgres', query: () => `/v1/stock/${product.sku}` } as const].map(
+      (store) => ({ ...store, fault }),
+    ),
+  );
+  const few = starts.filter(({ engine, fault }) => engine === (fault === 'cut' ? 'Postgres' : 'OpenSearch'));
+  for (const { engine, proxy, query, fault } of everyOr(starts, few)) {
+    it(`starts and sells without ${engine} (${fault}), and opens it when it answers`, async () => {
+      const mend = fault === 'cut' ? proxies[proxy].mend : proxies[proxy].thaw;
+      const amount = 5_000 + starts.findIndex((each) => each.engine === engine && each.fault === fault);
+      await proxies[proxy][fault]();
+      try {
+        const program = await startProgram(['start', '--port', '0'], environment);
+        shop = await whenReady(program, environment);
+        const away = `${engine}: ${new URL(proxies[proxy].url).host}`;
+        expect(program.stdout().split(away), program.stdout()).to.have.length(2);
+        const { status, body } = await shop.anybody().get('/readyz');
+        expect({ status, state: body.status }).to.deep.equal({ status: 200, state: 'ready' });
+        expect(body.degraded).to.include(engine);
+
+        keeper = await shop.staff('catalogue');
+        expectUnavailable(await keeper.get(query(), AT_ONCE));
+        const prices = [{ amount, currency: 'GBP' }];
+        const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices });
+        expect(changed.status).to.equal(200);
+        const guest = await shop.guest();
+        const { orderId, refusals } = await buy(guest, product.sku);
+        expect(refusals).to.equal(0);
+        for (const other of readModels.filter((model) => model.engine !== engine)) {
+          await eventually(`${other.engine} shows it`, async () =>
+            expect(pricesIn(await keeper.get(other.query(), AT_ONCE))).to.deep.equal(prices),
+          );
+        }
+        if (engine !== 'Postgres') expect(await idsOf(guest)).to.deep.equal([orderId]);
+
+        await mend();
+        await eventually('it is told', () => expect(program.stdout()).to.include(`${engine} answers now`));
+        for (const model of readModels) {
+          await eventually(`${model.engine} shows it`, async () =>
+            expect(pricesIn(await keeper.get(model.query(), AT_ONCE))).to.deep.equal(prices),
+          );
+        }
+        expect(await idsOf(guest)).to.deep.equal([orderId]);
+        await eventually('nothing is degraded', async () =>
+          expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
+        );
+      } finally {
+        await mend();
+      }
+      await shop.stop();
+    });
+  }
 });
 
 describeWith(aws.engines, 'A shop on the profile aws with an engine that is frozen by SIGSTOP', function (engines) {

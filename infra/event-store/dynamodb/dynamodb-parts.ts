@@ -37,7 +37,8 @@ export const dynamodbEventStoreParts = {
         ping: () => orNotFound(check()),
         check,
       };
-      await untilReachable(engine);
+      // A local engine has the log, too, and its tables are made together with the stream.
+      if (options.endpoint !== undefined) await untilReachable(engine);
       return { client, engine };
     }),
 

@@ -26,8 +26,11 @@ export const s3Parts = {
       const ping = () =>
         check().catch((error) => (isLocal && error.name === 'NotFound' ? undefined : Promise.reject(error)));
       const engine: Engine = { name: 'S3', address, serves: 'read models', ping, check };
-      await untilReachable(engine);
-      if (isLocal) await ensureBucket(client, bucket);
+      // A local engine has the log, too.
+      if (isLocal) {
+        await untilReachable(engine);
+        await ensureBucket(client, bucket);
+      }
       return { client, bucket, engine };
     }),
 
