@@ -2,7 +2,9 @@
 // continue, and everything recovers by itself.
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { Redis } from 'ioredis';
 import { openPostgres, type RunningPostgres } from '../infra/engines/embedded-postgres.js';
+import { STORE_GENERATION } from '../infra/stores/store.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
@@ -395,6 +397,30 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       await shop.stop();
     });
   }
+
+  it('does not use a store of another shop that comes later, says why, and takes its own one', async () => {
+    const { address } = await engines.freshEngine('redis');
+    const other = new Redis(address);
+    const mark = { generation: STORE_GENERATION, log: 'another', key: '', eventStore: 'dynamodb' };
+    await other.set(`${environment.COMMERCE_NAMESPACE}:store_mark`, JSON.stringify(mark));
+    other.disconnect();
+    await proxies.redis.cut();
+    const program = await startProgram(['start', '--port', '0'], environment);
+    shop = await whenReady(program, environment);
+    await proxies.redis.mend(address);
+    await eventually('it says why', () =>
+      expect(program.stdout()).to.match(/Redis is not used: Redis at .* has data of a different log than the one in/),
+    );
+    const { status, body } = await shop.anybody().get('/readyz');
+    expect(status).to.equal(200);
+    expect(body.degraded).to.include('Redis');
+    expectUnavailable(await shop.anybody().get(product.path, AT_ONCE));
+    await proxies.redis.cut();
+    await proxies.redis.mend(engines.redis());
+    await eventually('it is told', () => expect(program.stdout()).to.include('Redis answers now'));
+    expect((await shop.anybody().get(product.path)).status).to.equal(200);
+    await shop.stop();
+  });
 });
 
 describeWith(aws.engines, 'A shop on the profile aws with an engine that is frozen by SIGSTOP', function (engines) {

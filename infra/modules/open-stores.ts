@@ -17,6 +17,7 @@ export async function openStores(
   stores: readonly Opened[],
   tell: (message: string) => void,
   signal: AbortSignal,
+  retryEveryMs = RETRY_EVERY_MS,
 ): Promise<void> {
   await Promise.all(
     stores.map(async (store) => {
@@ -25,7 +26,7 @@ export async function openStores(
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
         tell(`${error.message}; ${MEANWHILE}`);
-        void openWhenBack(store, tell, signal);
+        void openWhenBack(store, tell, signal, retryEveryMs);
       }
     }),
   );
@@ -36,9 +37,10 @@ async function openWhenBack(
   { engine, admit }: Opened,
   tell: (message: string) => void,
   signal: AbortSignal,
+  retryEveryMs: number,
 ): Promise<void> {
   for (let refusal = ''; ; ) {
-    await pauseUnlessAborted(RETRY_EVERY_MS, signal);
+    await pauseUnlessAborted(retryEveryMs, signal);
     if (signal.aborted) return;
     try {
       await admit();
