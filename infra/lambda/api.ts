@@ -59,7 +59,6 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),
     ...absent('archiveQueries', 'queriesOf'),
-    ownStores: ({ redisServer }) => lazy(() => [redisServer.store]),
     ...recipes,
     endpoints: (parts) => {
       const all = endpointParts.endpoints(parts);

@@ -25,6 +25,5 @@ export const awsParts = {
       return [{ ...engine, check }, s3Server.engine, mongoServer.engine, openSearchServer.engine, redisServer.engine];
     }),
 
-  profileStores: ({ dynamoServer, mongoServer, openSearchServer, redisServer }) =>
-    lazy(() => [dynamoStore(dynamoServer), mongoServer.store, openSearchServer.store, redisServer.store]),
+  profileStores: ({ dynamoServer }) => lazy(() => [dynamoStore(dynamoServer)]),
 } satisfies Recipes<ProfileParts & AwsParts, Parts & AwsParts>;

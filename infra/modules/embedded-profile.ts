@@ -37,6 +37,8 @@ export const embeddedParts = {
 
   profileStores: () => lazy(() => []),
 
+  profileServers: () => lazy(() => []),
+
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
   bulkFiles: () => lazy(() => createBulkFiles()),

@@ -101,9 +101,18 @@ export interface QueriesOf {
   productPage(build: typeof productPage): ProductPageQueries;
 }
 
-export interface PostgresServer {
-  pool: Pool;
+/** An engine with a store of read models, which may be away when the process starts. */
+export interface ReadModelServer {
   engine: Engine;
+  store: Store;
+  /** Has to resolve before the store is used. */
+  prepare?(): Promise<void>;
+}
+
+export interface PostgresServer extends ReadModelServer {
+  pool: Pool;
+  /** Rejects if connections do not look in the schemas of the shop. */
+  verifyPath(): Promise<void>;
   schemas: ShopSchemas;
   /** True if the server runs on the data folder. */
   isOwn: boolean;
@@ -153,8 +162,10 @@ export interface ProfileParts {
   objectPlace: ObjectPlace;
   bulkFiles: BulkFiles;
   queriesOf: QueriesOf;
-  /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
+  /** The places without which no command works, apart from Postgres and the log. They work before the stores are claimed. */
   profileStores: readonly Store[];
+  /** The stores of read models, apart from Postgres. */
+  profileServers: readonly ReadModelServer[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
 }
@@ -171,12 +182,16 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Undefined if the product makes no traces. */
   tracing: Tracing | undefined;
   lifecycle: Lifecycle;
-  /** Engines that answer. Their data is not yet verified to belong to this shop. */
+  /** It may be away, and its data is not yet verified to belong to this shop. */
   postgresServer: PostgresServer;
+  readModelServers: readonly ReadModelServer[];
+  /** All stores, once their engines answer. For commands that examine, delete or fill all of them. */
   stores: Stores;
-  /** The log's mark, once all stores are verified to belong to this shop. */
+  /** The log's mark, once the stores of commands are verified to belong to this shop, and those of read models that answer now. */
   claimed: Mark;
-  /** The same engines, with this shop's data. */
+  /** Verifies that a store of read models belongs to this shop. Rejects with `Unavailable`, or with an `OperatorError`. */
+  admit: (server: ReadModelServer) => Promise<void>;
+  /** Postgres that answers, with this shop's data. */
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
   /** All engines of the shop. */
   engines: readonly Engine[];
