@@ -31,6 +31,7 @@ import { createCurrentCartReader } from '../read-api/queries/current-carts.js';
 import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
+import { createMemoryViews } from './memory-views.js';
 import { openProcesses } from './processes.js';
 import { readModel } from './read-model.js';
 import { the } from './the.js';
@@ -111,6 +112,8 @@ export function createShop({
   const reader = createCurrentCartReader({ currentCarts: readModel(queries), states: runner });
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
+  const viewStream = createMemoryViews();
+  const sessionOf = (customerId: string) => `session of ${customerId}`;
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
   const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
   const endpoints = [
@@ -132,6 +135,8 @@ export function createShop({
       provider: 'test',
       emailKeyOf,
       settings: createCurrentSettings({ runner, clock }),
+      viewStream,
+      sessionOf,
       ...caches,
     }),
     ...opsEndpoints({ operations }),
@@ -191,7 +196,21 @@ export function createShop({
     orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }
 
-  return { call, endpoints, log, store, runner, processes, personal, emailKeyOf, ship, release, submit };
+  return {
+    call,
+    endpoints,
+    log,
+    store,
+    runner,
+    processes,
+    personal,
+    emailKeyOf,
+    viewStream,
+    sessionOf,
+    ship,
+    release,
+    submit,
+  };
 }
 
 export type Shop = ReturnType<typeof createShop>;

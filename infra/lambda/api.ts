@@ -58,7 +58,7 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
     ...endpointParts,
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),
-    ...absent('archiveQueries', 'queriesOf'),
+    ...absent('archiveQueries', 'queriesOf', 'viewStream'),
     ...recipes,
     endpoints: (parts) => {
       const all = endpointParts.endpoints(parts);

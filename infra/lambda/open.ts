@@ -12,6 +12,7 @@ import type { MongoParts } from '../modules/aws/mongodb.js';
 import type { OpenSearchParts } from '../modules/aws/opensearch.js';
 import type { RedisParts } from '../modules/aws/redis.js';
 import type { S3Parts } from '../modules/aws/s3.js';
+import type { ViewParts } from '../modules/aws/views.js';
 import { containerOf } from '../modules/container.js';
 import { type DynamoParts, namesOf } from '../modules/dynamodb-server.js';
 import { createLifecycle } from '../modules/lifecycle.js';
@@ -23,7 +24,14 @@ import { dynamoStore, STREAM } from '../stores/dynamodb-store.js';
 import type { Mark, Store } from '../stores/store.js';
 import { readSecrets } from './read-secrets.js';
 
-export type FunctionParts = Parts & DynamoParts & ChangesParts & MongoParts & OpenSearchParts & RedisParts & S3Parts;
+export type FunctionParts = Parts &
+  DynamoParts &
+  ChangesParts &
+  MongoParts &
+  OpenSearchParts &
+  RedisParts &
+  S3Parts &
+  ViewParts;
 
 export type FunctionRecipes = Partial<Recipes<FunctionParts, FunctionParts>>;
 

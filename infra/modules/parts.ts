@@ -34,6 +34,7 @@ import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { agenda } from '../../projections/models/agenda.js';
+import type { AlsoBoughtQueries, alsoBought } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
 import type { OrderQueries, orders } from '../../projections/models/orders.js';
@@ -42,6 +43,7 @@ import type { ProductSearchQueries, productSearch } from '../../projections/mode
 import type { StockQueries, stock } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { Rebuilds } from '../../projections/rebuild/rebuilds.js';
+import type { BrowsingStore } from '../../projections/recommendation/browsing.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import type { ReadModel } from '../../projections/visibility.js';
@@ -52,6 +54,7 @@ import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
+import type { ConsumedViewStream } from '../browsing/port.js';
 import type { CountedLog } from '../counted-log.js';
 import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
@@ -99,6 +102,7 @@ export interface QueriesOf {
   catalogue(build: typeof catalogue): CatalogueQueries;
   productSearch(build: typeof productSearch): ProductSearchQueries;
   productPage(build: typeof productPage): ProductPageQueries;
+  alsoBought(build: typeof alsoBought): AlsoBoughtQueries;
 }
 
 /** An engine with a store of read models, which may be away when the process starts. */
@@ -161,6 +165,9 @@ export interface ProfileParts {
   /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
   objectPlace: ObjectPlace;
   bulkFiles: BulkFiles;
+  /** The stream of views, and the documents that are made of it. */
+  viewStream: ConsumedViewStream;
+  browsing: BrowsingStore;
   queriesOf: QueriesOf;
   /** The places without which no command works, apart from Postgres and the log. They work before the stores are claimed. */
   profileStores: readonly Store[];
@@ -206,6 +213,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** The session of a customer's views. Nobody can tell the customer from it without knowing the id. */
+  sessionOf: (customerId: string) => string;
   /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
   openings: Openings;

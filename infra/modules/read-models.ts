@@ -5,6 +5,7 @@ import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import { OperatorError } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { agenda } from '../../projections/models/agenda.js';
+import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
@@ -39,6 +40,7 @@ const MODELS = {
   catalogue: { projection: catalogue, in: 'documents' },
   productSearch: { projection: productSearch, in: 'search' },
   productPage: { projection: productPage, in: 'cache' },
+  alsoBought: { projection: alsoBought, in: 'cache' },
   unitsSold: { projection: unitsSold, in: 'cache' },
 } as const satisfies Record<string, { projection: unknown; in: StoreKind }>;
 

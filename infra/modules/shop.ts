@@ -33,6 +33,7 @@ import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
+import { derivedId } from '../ids.js';
 import { loggedError } from '../logged-error.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
@@ -75,6 +76,8 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
+  sessionOf: constant((customerId: string) => derivedId('views', customerId)),
+
   personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
     lazy(() => {
       const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
@@ -107,12 +110,21 @@ export const shopParts = {
 
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
-  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
+  holders: ({
+    config: { dataDir },
+    personal,
+    sessions,
+    idempotency,
+    viewStream,
+    sessionOf,
+    paymentService: { methods },
+  }) =>
     lazy((): Parts['holders'] => [
       { name: 'data key', forget: (customerId) => personal.forget(customerId) },
       { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
       { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
       { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'views', forget: (customerId) => viewStream.forget(sessionOf(customerId)) },
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
 
@@ -200,6 +212,7 @@ export const shopParts = {
       catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
       productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
       productPage: readModelOf(served.productPage, queriesOf.productPage),
+      alsoBought: readModelOf(served.alsoBought, queriesOf.alsoBought),
     })),
 
   rebuilds: ({

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { type Db, MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
 import { agenda } from '../../projections/models/agenda.js';
+import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
@@ -14,6 +15,7 @@ import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import {
   agendaContract,
+  alsoBoughtContract,
   catalogueContract,
   currentCartsContract,
   ordersContract,
@@ -35,7 +37,7 @@ import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { createPostgresCurrentCarts } from './current-carts.postgres.js';
-import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
+import { alsoBoughtQueries, productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres-documents.js';
 import { createOpenSearchProductSearch } from './product-search.opensearch.js';
@@ -100,6 +102,8 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   });
   describe('The product page', () =>
     productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));
+  describe('What is bought together', () =>
+    alsoBoughtContract(open(alsoBought, (model) => alsoBoughtQueries(postgresTable(pool, model)))));
   describe('Units sold', () =>
     unitsSoldContract(open(unitsSold, (model) => unitsSoldQueries(postgresTable(pool, model)))));
 });
@@ -149,6 +153,13 @@ describeWith('redis', 'Read models in Redis', (engines) => {
     productPageContract(() => {
       const projection = fresh(productPage);
       const queries = productPageQueries(redisDocuments(redis, projection));
+      return { sink: createRedisSink(redis), projection, queries };
+    }));
+
+  describe('What is bought together', () =>
+    alsoBoughtContract(() => {
+      const projection = fresh(alsoBought);
+      const queries = alsoBoughtQueries(redisDocuments(redis, projection));
       return { sink: createRedisSink(redis), projection, queries };
     }));
 

@@ -5,6 +5,7 @@ import type { Money } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Agenda, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { AlsoBoughtQueries } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
@@ -879,6 +880,29 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
     await show(shop, model);
     expect([...(await model.queries.of(['MUG', 'CUP']))]).to.deep.equal([['MUG', 5]]);
     expect(await model.queries.of([])).to.have.property('size', 0);
+  });
+}
+
+export function alsoBoughtContract(open: Open<AlsoBoughtQueries>): void {
+  it('names what is bought together, the best first, and what sells most', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const sku of ['MUG', 'TEA', 'POT', 'LAMP']) await sell(shop, sku, 500, 20);
+    const baskets = [{ MUG: 1, TEA: 1 }, { MUG: 1, TEA: 2 }, { MUG: 1, POT: 1 }, { LAMP: 1 }];
+    for (const lines of baskets) {
+      const body = { paymentMethod: 'pm_card_visa' };
+      await shop.call(`post /v1/carts/${await fill(shop, lines as never)}/checkout`, { caller: ADA, body });
+    }
+    await show(shop, model);
+    const { queries } = model;
+    expect(await queries.boughtWith(['MUG'], 10)).to.deep.equal(['product_TEA', 'product_POT']);
+    expect(await queries.boughtWith(['MUG'], 1)).to.deep.equal(['product_TEA']);
+    expect(await queries.boughtWith(['LAMP'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['NONE'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith([], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['TEA', 'POT'], 10), 'of both, without themselves').to.deep.equal(['product_MUG']);
+    expect((await queries.selling(10)).slice(0, 2)).to.deep.equal(['product_MUG', 'product_TEA']);
+    expect(await queries.selling(10)).to.have.length(4);
   });
 }
 

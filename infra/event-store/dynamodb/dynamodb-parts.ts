@@ -7,7 +7,7 @@ import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leas
 import { type DynamoParts, namesOf, orNotFound } from '../../modules/dynamodb-server.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
-import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
+import { dynamoStore, STREAM, TABLES, VIEW_STREAM } from '../../stores/dynamodb-store.js';
 import { deleteStream } from '../../stores/kinesis-store.js';
 import { createDynamoLoader } from './dynamodb-loader.js';
 import { type ChangesParts, dynamodbLogParts } from './dynamodb-log.js';
@@ -46,7 +46,11 @@ export const dynamodbEventStoreParts = {
   logStore: ({ dynamoServer, kinesisServer }) =>
     lazy(() => {
       const { name } = dynamoServer;
-      return dynamoStore(dynamoServer, () => deleteStream(kinesisServer.client, name(STREAM)));
+      return dynamoStore(dynamoServer, async () => {
+        await deleteStream(kinesisServer.client, name(STREAM));
+        // The profile `aws` has it beside the log.
+        await deleteStream(kinesisServer.client, name(VIEW_STREAM));
+      });
     }),
 
   changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client, engine }, untilReachable }) =>

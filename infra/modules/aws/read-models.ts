@@ -32,6 +32,6 @@ export const readModelParts = {
       ...cacheQueries(redisServer.redis),
     })),
 } satisfies Recipes<
-  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter' | 'profileServers'> & ReadModelStoreParts,
+  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter' | 'profileServers' | 'browsing'> & ReadModelStoreParts,
   Parts & DynamoParts & ReadModelStoreParts
 >;
