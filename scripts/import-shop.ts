@@ -30,12 +30,15 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
   });
   try {
     const readModels = await shop.get('readModels');
+    const bulkFiles = await shop.get('bulkFiles');
     return {
       runner: await shop.get('runner'),
       store: await shop.get('eventStore'),
       checkout: await shop.get('checkout'),
       settlement: await shop.get('settlement'),
+      settings: await shop.get('settings'),
       clock: await shop.get('clock'),
+      source: bulkFiles.source,
       ordersOf: await ordersOf(shop),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
