@@ -4,6 +4,9 @@ import type { ImportShop } from './commands/import.js';
 import { createProgress, type Progress } from './progress.js';
 import { stopSignal } from './stopping.js';
 
+/** In percent. */
+export const HEAP_GROWTH = 25;
+
 /** Exit code of an import that refused a row. */
 export const SOME_REFUSED = 1;
 

@@ -4,7 +4,8 @@ import { importProducts, type ProductImportSummary } from '../../commands/import
 import type { RefusedRow } from '../../commands/import/refused-row.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import { MAX_QUANTITY } from '../../domain/stock/events.js';
-import { SOME_REFUSED, withImportShop } from '../import-run.js';
+import { limitHeapGrowth } from '../heap.js';
+import { HEAP_GROWTH, SOME_REFUSED, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import type { ImportShop } from './import.js';
 
@@ -13,6 +14,9 @@ const DEFAULT_STOCK = 100;
 
 /** Kinds of left-out values that a summary lists: a field with a reason. */
 const MAX_KINDS = 200;
+
+/** Of these, text for people shows the first. */
+const SHOWN_KINDS = 15;
 
 const PREFIX = /^[A-Za-z0-9._-]{1,20}$/;
 
@@ -50,6 +54,7 @@ export function productImportCommand(openShop: (options: CommonOptions) => Promi
     .option('--prefix <text>', 'text before each id of the file, in the SKU and after product_', prefixOption)
     .option('--limit <products>', 'import only this many products, from the start of the file', positiveInteger)
     .action(async (file: string, options: ProductOptions) => {
+      limitHeapGrowth(HEAP_GROWTH);
       const summary = await importInto(await openShop(options), file, options);
       console.log(options.json ? JSON.stringify(summary) : textOf(summary));
       if (summary.refused > 0) process.exitCode = SOME_REFUSED;
@@ -107,11 +112,13 @@ function createLeftOut() {
 
 function textOf({ leftOut, ...summary }: Summary): string {
   const { rows, imported, existing, refused, commits, seconds, productsPerSecond } = summary;
-  const kinds = leftOut.kinds.map(({ field, reason, values, first }) => {
+  const shown = leftOut.kinds.slice(0, SHOWN_KINDS);
+  const kinds = shown.map(({ field, reason, values, first }) => {
     return `  ${field}: ${reason} (${count(values)}, the first in line ${count(first)})`;
   });
   return [
     ...(leftOut.values > 0 ? [`${count(leftOut.values)} values were left out or cut:`, ...kinds] : []),
+    ...(leftOut.kinds.length > shown.length ? ['  …; all with --json'] : []),
     `${count(rows)} products: ${count(imported)} imported, ${count(existing)} were there before, ${count(refused)} refused.`,
     `${count(commits)} commits in ${count(seconds.imported)} s, ${count(productsPerSecond)} products per second; visible after ${count(seconds.visible)} s.`,
   ].join('\n');

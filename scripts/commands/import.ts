@@ -15,14 +15,11 @@ import type { Source } from '../../commands/import/source.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { limitHeapGrowth } from '../heap.js';
-import { withImportShop } from '../import-run.js';
+import { HEAP_GROWTH, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import { table } from '../table.js';
 import { productImportCommand } from './import-products.js';
 import { stockImportCommand } from './import-stock.js';
-
-/** In percent. */
-const HEAP_GROWTH = 25;
 
 /** The shop as an import needs it. */
 export interface ImportShop extends ImportPorts {

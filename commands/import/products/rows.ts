@@ -127,6 +127,8 @@ function wantedOf(value: JsonLine['value'], title: string, leave: Leave): Wanted
     if (isAbsent(given)) return;
     if (typeof given !== 'string' && typeof given !== 'number' && typeof given !== 'boolean')
       leave(field, 'must be a text, a number, true or false');
+    // The schema would drop it without a word.
+    else if (name === '__proto__') leave(field, 'has a name that is not allowed');
     else if (wanted.attributes.has(name)) leave(field, `gives the attribute ${name} a second time`);
     else wanted.attributes.set(name, { value: given, field });
   }
