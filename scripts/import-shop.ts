@@ -42,8 +42,8 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
       ordersOf: await ordersOf(shop),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
-      async caughtUp(signal) {
-        const own = [...tails];
+      async caughtUp(signal, earlier = new Map()) {
+        const own = [...new Map([...earlier, ...tails])];
         for (let from = 0; from < own.length; from += STREAMS_AT_ONCE) {
           const seen = new Map(own.slice(from, from + STREAMS_AT_ONCE));
           while (!(await readModels.show(seen, WAIT_MS))) {
@@ -51,7 +51,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
             await refuseQuarantine(readModels);
           }
         }
-        // This run appended nothing, so a sweep looks for commits of an earlier run in the log.
+        // There is nothing to wait for, so a sweep looks for commits of an earlier run in the log.
         if (own.length === 0) await sweepAll(shop);
       },
       close: () => shop.close(),

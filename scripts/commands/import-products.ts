@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { importProducts, type ProductImportSummary } from '../../commands/import/products/run.js';
 import type { RefusedRow } from '../../commands/import/refused-row.js';
 import { currencySchema } from '../../domain/kernel/money.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
 import { MAX_QUANTITY } from '../../domain/stock/events.js';
 import { limitHeapGrowth } from '../heap.js';
 import { HEAP_GROWTH, SOME_REFUSED, withImportShop } from '../import-run.js';
@@ -68,6 +69,7 @@ async function importInto(shop: ImportShop, file: string, options: ProductOption
     const seconds = () => Math.round((performance.now() - startedAt) / 100) / 10;
     const before = shop.commits();
     const left = createLeftOut();
+    const existing = new Map<StreamId, number>();
     const summary = await importProducts(shop, shop.source(file), {
       prefix,
       currency,
@@ -79,11 +81,12 @@ async function importInto(shop: ImportShop, file: string, options: ProductOption
         console.error(options.json ? JSON.stringify(row) : `line ${row.row}, ${row.field}: ${row.reason}`);
       },
       onLeftOut: left.add,
+      onExisting: (stream, commitNo) => void existing.set(stream, commitNo),
       onProgress: (rows, total) => progress.report('products', rows, total),
     });
     const imported = seconds();
     const commits = shop.commits() - before;
-    await shop.caughtUp(signal);
+    await shop.caughtUp(signal, existing);
     return {
       ...summary,
       leftOut: left.all(),

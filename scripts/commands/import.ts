@@ -14,6 +14,7 @@ import type { ProductImportDeps } from '../../commands/import/products/run.js';
 import type { Source } from '../../commands/import/source.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
 import { limitHeapGrowth } from '../heap.js';
 import { HEAP_GROWTH, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
@@ -30,8 +31,11 @@ export interface ImportShop extends ImportPorts {
   commits(): number;
   /** Runs the projectors unless another process does. Resolves on abort. */
   hostProjectors(signal: AbortSignal): Promise<void>;
-  /** Resolves when the read models have reached the last commit of the log. Rejects with the signal's reason. */
-  caughtUp(signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when the read models show the commits of this run and those of an earlier one. Without any, when they have reached
+   * the last commit of the log. Rejects with the signal's reason.
+   */
+  caughtUp(signal: AbortSignal, earlier?: ReadonlyMap<StreamId, number>): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import type { Actor } from '../../../domain/kernel/event.js';
 import { DEFAULT_LOCATION, streamOf } from '../../../domain/kernel/id.js';
 import { sameJson } from '../../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../../domain/kernel/rejection.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
 import { product } from '../../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../../domain/product/sku-claim.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
@@ -42,6 +43,8 @@ export interface ProductImportOptions {
   onRefused(row: RefusedRow): void;
   /** A value that a product was imported without. */
   onLeftOut(value: RefusedRow): void;
+  /** The stream and the last commit of a product that the shop already had. */
+  onExisting?: (stream: StreamId, commitNo: number) => void;
   onProgress?: (rows: number, total: number) => void;
 }
 
@@ -60,8 +63,10 @@ type Sent = 'imported' | 'existing' | { field: string; reason: string };
 export async function importProducts(
   { runner, settings, clock }: ProductImportDeps,
   source: Source,
-  { prefix = '', currency, stock, limit, signal, onRefused, onLeftOut, onProgress = () => {} }: ProductImportOptions,
+  options: ProductImportOptions,
 ): Promise<ProductImportSummary> {
+  const { prefix = '', currency, stock, limit, signal } = options;
+  const { onRefused, onLeftOut, onExisting = () => {}, onProgress = () => {} } = options;
   const total = Math.min(await countRows(source), limit ?? Number.POSITIVE_INFINITY);
   const { currencies } = await retryWhileAway({ clock }, signal, () => settings.current());
   if (!currencies.includes(currency)) {
@@ -90,10 +95,13 @@ export async function importProducts(
     const { productId, sku, details, price } = row;
     const stream = streamOf(productId);
     const variant = { sku, prices: [price] };
-    const { state } = await runner.load(product, stream);
+    const { state, position } = await runner.load(product, stream);
     // A draft of this very product may be half of an import that was killed.
     const isHalf = state?.status === 'draft' && sameJson(state.details, details);
-    if (state && !isHalf) return 'existing';
+    if (state && !isHalf) {
+      onExisting(stream, position.commitNo);
+      return 'existing';
+    }
 
     const claim = { type: 'ClaimSku', sku, productId } as const;
     const newStream = state === null && { newStream: true as const };
