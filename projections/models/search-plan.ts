@@ -24,8 +24,12 @@ export const CODE_POINTS = 4_096;
 export const BREVITY_POINTS = 0.8;
 
 /** Words of a query that count; the others are ignored. */
-const MAX_QUERY_CHUNKS = 12;
-const MAX_WAYS = 12;
+const MAX_QUERY_WORDS = 10;
+/** Ways to find the parts of a query, beyond the first two of each part, and stems of a way that have points. */
+const MAX_FURTHER_WAYS = 16;
+const MAX_RANKED_STEMS = 4;
+/** Parts of a query of which half must be found, if not all are. */
+const MAX_RELAXED_PARTS = 6;
 
 export interface Points {
   /** The product has all of these ranked tokens. */
@@ -37,7 +41,10 @@ export interface Points {
 export interface Way {
   /** All of these occur in the product. */
   stems: readonly string[];
-  points: readonly Points[];
+  /** For each of the stems, its points by where the product has it. A way has points only if each of these has some. */
+  ranked: readonly (readonly Points[])[];
+  /** Points for the kind of product. */
+  head: Points | undefined;
 }
 
 export interface SearchPlan {
@@ -54,7 +61,7 @@ export interface SearchPlan {
 
 export function searchPlan(text: string, synonyms: Synonyms): SearchPlan {
   const code = filterKey(text);
-  const chunks = [...new Set(chunksOf(code))].slice(0, MAX_QUERY_CHUNKS);
+  const chunks = [...new Set(chunksOf(code))].slice(0, MAX_QUERY_WORDS);
   const significant = chunks.filter((chunk) => waysToFind(chunk).length > 0);
   const parts = partsOfQuery(significant, synonyms);
   const words = [...new Set(chunks.map(asItIs))];
@@ -76,20 +83,24 @@ export function searchPlan(text: string, synonyms: Synonyms): SearchPlan {
   };
 }
 
-/** The same plan, content with half of the parts. Undefined if that is no less. */
+/** The same plan, content with half of its parts. Undefined if that is no less. */
 export function relaxed(plan: SearchPlan): SearchPlan | undefined {
-  const needed = Math.ceil(plan.parts.length / 2);
-  return needed < plan.parts.length ? { ...plan, needed } : undefined;
+  const parts = plan.parts.slice(-MAX_RELAXED_PARTS);
+  const needed = Math.ceil(parts.length / 2);
+  return needed < plan.parts.length ? { ...plan, parts, needed } : undefined;
 }
 
 /** The longest spans that have synonyms are one part, as are single chunks. */
 function partsOfQuery(chunks: readonly string[], synonyms: Synonyms): Way[][] {
   const parts: Way[][] = [];
+  let further = MAX_FURTHER_WAYS;
   let from = 0;
   while (from < chunks.length) {
     const span = spanAt(chunks, from, synonyms);
     const isLast = from + span.length === chunks.length;
-    parts.push(waysOf(chunks, from, span, synonyms, isLast));
+    const ways = waysOf(chunks, from, span, synonyms, isLast).slice(0, 2 + further);
+    further -= Math.max(0, ways.length - 2);
+    parts.push(ways);
     from += span.length;
   }
   return parts;
@@ -126,7 +137,7 @@ function waysOf(
     ...others.map((stems) => [stems, SYNONYM_SHARE] as const),
   ]) {
     const key = stems.join(' ');
-    if (!ways.has(key) && ways.size < MAX_WAYS) ways.set(key, wayOf(stems, share, words, isLast));
+    if (!ways.has(key)) ways.set(key, wayOf(stems, share, words, isLast));
   }
   return [...ways.values()];
 }
@@ -134,14 +145,14 @@ function waysOf(
 /** A way has the points of as many words as the query has there, so that the ways can be compared. */
 function wayOf(stems: readonly string[], share: number, words: number, isLast: boolean): Way {
   const factor = (share * words) / stems.length;
-  const points = stems.flatMap((stem) =>
+  const ranked = stems.slice(0, MAX_RANKED_STEMS).map((stem) =>
     Object.entries(POINTS).map(([as, value]) => ({
       tokens: [rankedToken(as as RankedAs, stem)],
       points: value * factor,
     })),
   );
   const head = { tokens: [rankedToken('head', stems.at(-1)!)], points: HEAD_POINTS * share };
-  return { stems, points: isLast ? [...points, head] : points };
+  return { stems, ranked, head: isLast ? head : undefined };
 }
 
 function keyOf(span: readonly string[]): string {
@@ -149,5 +160,8 @@ function keyOf(span: readonly string[]): string {
 }
 
 function stemsOf(span: readonly string[]): string[] {
-  return span.flatMap(partsOf).filter((word) => !STOP_WORDS.has(word)).map(stemOf);
+  return span
+    .flatMap(partsOf)
+    .filter((word) => !STOP_WORDS.has(word))
+    .map(stemOf);
 }

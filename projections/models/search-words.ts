@@ -85,7 +85,9 @@ export function searchWords({ title, brand, description, kinds, attributes, code
     pair: pairs,
     head: heads,
   };
-  const ranked = Object.entries(tokens).flatMap(([as, words]) => words.map((word) => rankedToken(as as RankedAs, word)));
+  const ranked = Object.entries(tokens).flatMap(([as, words]) =>
+    words.map((word) => rankedToken(as as RankedAs, word)),
+  );
   const found = [title, brand ?? '', ...kinds, ...codes, description ?? ''];
   const ofAttributes = distinct(indexedWords(attributes).stems.split(' ')).slice(0, MAX_ATTRIBUTE_WORDS);
   const length = Math.max(inTitle.length, SHORTEST_TITLE);

@@ -58,7 +58,13 @@ export type Synonyms = ReadonlyMap<string, readonly (readonly string[])[]>;
 export function synonymsOf(text: string): Synonyms {
   const groups = text
     .split('\n')
-    .map((line) => line.replace(/#.*/, '').split(',').map(stemsIn).filter((stems) => stems.length > 0))
+    .map((line) =>
+      line
+        .replace(/#.*/, '')
+        .split(',')
+        .map(stemsIn)
+        .filter((stems) => stems.length > 0),
+    )
     .filter((group) => group.length > 1)
     .slice(0, MAX_GROUPS);
   const synonyms = new Map<string, (readonly string[])[]>();
