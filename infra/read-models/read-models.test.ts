@@ -20,6 +20,7 @@ import {
   currentCartsContract,
   ordersContract,
   productPageContract,
+  productRankingContract,
   productSearchContract,
   productWordsContract,
   staffListsContract,
@@ -81,6 +82,7 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
     const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
     productSearchContract(opened);
     productWordsContract(opened);
+    productRankingContract(opened);
 
     it('has an index for each requested currency, however many callers request it at once', async () => {
       const { sink, projection } = opened();
@@ -139,6 +141,7 @@ describeWith('opensearch', 'Read models in OpenSearch', (engines) => {
     };
     productSearchContract(open);
     productWordsContract(open);
+    productRankingContract(open);
   });
 });
 
