@@ -561,7 +561,7 @@ describe('The AWS stacks', function () {
 
 const COUNT = {
   shop: 1,
-  projectors: 4,
+  projectors: 5,
   functions: Object.keys(FUNCTIONS).length,
   tables: 6,
   'dead-letter queues': 1,
