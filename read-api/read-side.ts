@@ -16,6 +16,7 @@ import type { ReadModel } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
 import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
+import { type AccountQueryDeps, accountQueries } from './queries/accounts.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -42,13 +43,15 @@ export interface StreamQueryDeps {
   currentCarts: CurrentCartReader;
   quotes: CartQuotes;
   savedMethods: PaymentMethodQueryDeps['savedMethods'];
+  preferences: AccountQueryDeps['preferences'];
   views: Views;
 }
 
 /** Queries whose answers do not come from a read model: they fold a stream, or ask the payment provider. */
 export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
-  const { states, personal, currentCarts, quotes, savedMethods, views } = deps;
+  const { states, personal, currentCarts, quotes, savedMethods, preferences, views } = deps;
   return [
+    ...accountQueries({ states, preferences, view: views.account }),
     ...cartQueries({ states, currentCarts, quotes, view: views.cart }),
     shipmentQuery({ states, view: views.shipment }),
     returnQuery({ states, view: views.return }),

@@ -1,5 +1,7 @@
 // A whole write side in memory, with its endpoints and the queries that fold its streams.
+
 import type { CartsInUse } from '../commands/cart/customer-carts.js';
+import { createGuestMerge } from '../commands/cart/guest-merge.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
 import { opsEndpoints } from '../commands/ops/endpoints.js';
 import { createOperations } from '../commands/ops/operations.js';
@@ -8,6 +10,7 @@ import { type CommandRunner, createCommandRunner } from '../commands/runtime/com
 import { createCurrentSettings } from '../commands/shop/settings.js';
 import { createPricing, writeSide } from '../commands/write-side.js';
 import { cart, isFrozen } from '../domain/cart/cart.js';
+import type { ShopPreferences } from '../domain/customer/preferences.js';
 import { eventTypes } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
@@ -31,6 +34,7 @@ import { createCurrentCartReader } from '../read-api/queries/current-carts.js';
 import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
+import { createMemoryPreferences } from './memory-accounts.js';
 import { openProcesses } from './processes.js';
 import { readModel } from './read-model.js';
 import { the } from './the.js';
@@ -113,12 +117,16 @@ export function createShop({
   const savedMethods = createTestMethods({ runner });
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
   const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
+  const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
+  const guests = createGuestMerge({ runner, currentCarts, tokens });
+  const preferences = createMemoryPreferences<ShopPreferences>();
   const endpoints = [
     ...writeSide({
       runner,
       clock,
       personal,
-      tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
+      guests,
+      preferences,
       skuOwners,
       allocator,
       currentCarts,
@@ -135,7 +143,7 @@ export function createShop({
       ...caches,
     }),
     ...opsEndpoints({ operations }),
-    ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, views }),
+    ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, preferences, views }),
     ...testPaymentEndpoints({
       runner,
       bank,
@@ -191,7 +199,21 @@ export function createShop({
     orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }
 
-  return { call, endpoints, log, store, runner, processes, personal, emailKeyOf, ship, release, submit };
+  return {
+    call,
+    endpoints,
+    log,
+    store,
+    runner,
+    processes,
+    personal,
+    emailKeyOf,
+    guests,
+    preferences,
+    ship,
+    release,
+    submit,
+  };
 }
 
 export type Shop = ReturnType<typeof createShop>;

@@ -20,7 +20,8 @@ const SERVICE_OF = {
   orders: 'order',
   shipments: 'order',
   returns: 'order',
-  customers: 'order',
+  customers: 'identity',
+  'customers/me': 'order',
   me: 'order',
   'me/payment-methods': 'payment',
   payments: 'payment',
@@ -28,6 +29,8 @@ const SERVICE_OF = {
   'test-payments': 'payment',
   webhooks: 'payment',
   sessions: 'identity',
+  'password-resets': 'identity',
+  'email-verifications': 'identity',
   ops: 'operations',
   audit: 'operations',
 } as const satisfies Record<string, Service>;

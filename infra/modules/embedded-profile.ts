@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
+import { createPostgresCredentials, prepareCredentials } from '../identity/credentials-postgres.js';
+import { createPostgresPreferences, preparePreferences } from '../identity/preferences-postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createBulkFiles } from '../objects/bulk-files.js';
 import { createFolderObjects } from '../objects/folder-objects.js';
@@ -55,6 +57,18 @@ export const embeddedParts = {
       const sessions = createPostgresSessions(pool);
       purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
       return sessions;
+    }),
+
+  credentials: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await prepareCredentials(pool);
+      return createPostgresCredentials(pool);
+    }),
+
+  preferences: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await preparePreferences(pool);
+      return createPostgresPreferences(pool);
     }),
 
   idempotency: ({ postgres: { pool }, clock, lifecycle, countedLog }) =>

@@ -31,9 +31,11 @@ import { createSeals } from '../crypto/seals.js';
 import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
+import { createPasswords } from '../identity/passwords.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
+import { createInBackground } from '../mail/in-background.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
@@ -45,6 +47,9 @@ import { constant, lazy, type Parts, type Recipes } from './parts.js';
 import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels, PAUSABLE } from './read-models.js';
+
+/** In the data folder. */
+export const MAIL_FOLDER = 'mail';
 
 export const shopParts = {
   clock: constant(Date.now),
@@ -107,11 +112,46 @@ export const shopParts = {
 
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
-  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
+  passwords: () => lazy(() => createPasswords()),
+
+  /** Its package is large, so it is loaded when it is used. */
+  mailer: ({ config: { dataDir, mail }, clock }) =>
+    lazy(async () => {
+      const { from, smtpUrl: url } = mail;
+      if (url === undefined) {
+        const { createFolderMailer } = await import('../mail/folder-mailer.js');
+        return createFolderMailer({ folder: join(dataDir, MAIL_FOLDER), from, clock });
+      }
+      const { createSmtpMailer } = await import('../mail/smtp-mailer.js');
+      return createSmtpMailer({ url, from });
+    }),
+
+  inBackground: ({ lifecycle, log }) =>
+    lazy(() => {
+      const background = createInBackground({
+        onFailed: (work, error) => log.error({ work, err: error }, 'work in the background failed'),
+      });
+      lifecycle.onClose(() => background.end());
+      return background.start;
+    }),
+
+  holders: ({
+    config: { dataDir },
+    personal,
+    sessions,
+    credentials,
+    preferences,
+    mailer,
+    idempotency,
+    paymentService: { methods },
+  }) =>
     lazy((): Parts['holders'] => [
       { name: 'data key', forget: (customerId) => personal.forget(customerId) },
       { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
       { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
+      { name: 'credentials', forget: (customerId) => credentials.forget(customerId) },
+      { name: 'preferences', forget: (customerId) => preferences.forget(customerId) },
+      { name: 'mails', forget: (customerId) => mailer.forget(customerId) },
       { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
