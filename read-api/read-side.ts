@@ -6,6 +6,7 @@ import type { EventStore } from '../domain/kernel/event-store.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { States } from '../domain/kernel/states.js';
 import type { CatalogueQueries } from '../projections/models/catalogue.js';
+import type { CustomerQueries } from '../projections/models/customers.js';
 import type { OrderQueries } from '../projections/models/orders.js';
 import type { ProductPageQueries } from '../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../projections/models/product-search.js';
@@ -16,7 +17,7 @@ import type { ReadModel } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
 import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
-import { type AccountQueryDeps, accountQueries } from './queries/accounts.js';
+import { type AccountQueryDeps, accountQueries, customerQuery } from './queries/accounts.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -68,6 +69,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
     catalogue: ReadModel<CatalogueQueries>;
     productPage: ReadModel<ProductPageQueries>;
     productSearch: ReadModel<ProductSearchQueries>;
+    customers: ReadModel<CustomerQueries>;
     orders: ReadModel<OrderQueries>;
     workLists: ReadModel<WorkLists>;
     stock: ReadModel<StockQueries>;
@@ -92,6 +94,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     ...streamQueries(deps),
     ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
     ...orderQueries({ ...queries, personal, emailKeyOf }),
+    customerQuery({ ...queries, emailKeyOf, view: deps.views.account }),
     ...workListQueries({ ...queries, personal }),
     ...projectionEndpoints(deps),
     stockQuery(queries),

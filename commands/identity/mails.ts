@@ -1,12 +1,15 @@
 // The mails about accounts. They name nothing that a stranger who knows the address could have written, such as the name.
 import type { Mail } from './ports.js';
 
-/** `shopUrl`: where people open the links, such as `https://shop.example`. Without it the mails have the paths of the API. */
+/**
+ * `shopUrl`: where people open the links, such as `https://shop.example`. Without it the mails have the paths of the API, for POST. A
+ * line of at most 76 characters stays whole in the mail.
+ */
 export type MailLinks = (path: string) => string;
 
 export function createMailLinks(shopUrl: string | undefined): MailLinks {
   const start = shopUrl?.replace(/\/+$/, '');
-  return (path) => (start === undefined ? `POST /v1${path}` : `${start}${path}`);
+  return (path) => (start === undefined ? `/v1${path}` : `${start}${path}`);
 }
 
 type Text = Pick<Mail, 'subject' | 'text'>;

@@ -1,6 +1,6 @@
 // What customers change about themselves: their profile and their preferences.
 import { z } from 'zod';
-import { type Customer, customer } from '../../domain/customer/customer.js';
+import { type Account, customer } from '../../domain/customer/customer.js';
 import { addressBookSchema, customerNameSchema } from '../../domain/customer/events.js';
 import { preferencesSchema, type ShopPreferences } from '../../domain/customer/preferences.js';
 import { shows, type View } from '../../domain/kernel/answers.js';
@@ -17,7 +17,7 @@ export interface ProfileEndpointsDeps {
   personal: Pick<PersonalData, 'sealFor'>;
   addresses: Addresses;
   preferences: Preferences<ShopPreferences>;
-  view: View<{ customerId: string; state: Customer }>;
+  view: View<{ customerId: string; account?: Account | undefined }>;
 }
 
 export function profileEndpoints({ runner, personal, addresses, preferences, view }: ProfileEndpointsDeps): Endpoint[] {
@@ -52,7 +52,7 @@ export function profileEndpoints({ runner, personal, addresses, preferences, vie
           marketing: body.consent?.marketing,
         } as const;
         const outcome = orThrow(await runner.execute(customer, stream, revised, command()));
-        return shows(200, await view.of({ customerId, state: outcome.state }), stream, outcome);
+        return shows(200, await view.of({ customerId, account: outcome.state.account }), stream, outcome);
       },
     }),
     endpoint({

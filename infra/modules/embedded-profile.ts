@@ -12,6 +12,7 @@ import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
+import { createPostgresCustomers } from '../read-models/customers.postgres.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
@@ -93,6 +94,7 @@ export const embeddedParts = {
 
   queriesOf: ({ postgres: { pool } }) =>
     lazy(() => ({
+      customers: (build) => createPostgresCustomers(pool, build),
       orders: (build) => createPostgresOrders(pool, build),
       workLists: (build) => createPostgresWorkLists(pool, build),
       stock: (build) => stockQueries(postgresTable(pool, build)),

@@ -44,6 +44,7 @@ import type { Agenda } from '../../domain/processes/agenda.js';
 import type { agenda } from '../../projections/models/agenda.js';
 import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import type { CustomerQueries, customers } from '../../projections/models/customers.js';
 import type { OrderQueries, orders } from '../../projections/models/orders.js';
 import type { ProductPageQueries, productPage } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
@@ -99,6 +100,7 @@ export type Queries = ReadSideDeps['queries'] & {
 
 /** The query adapter of each read model on one of its builds. */
 export interface QueriesOf {
+  customers(build: typeof customers): CustomerQueries;
   orders(build: typeof orders): OrderQueries;
   workLists(build: typeof orders): WorkLists;
   stock(build: typeof stock): StockQueries;

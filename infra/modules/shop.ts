@@ -232,6 +232,7 @@ export const shopParts = {
 
   queries: ({ readModels: { served }, queriesOf }) =>
     lazy(() => ({
+      customers: readModelOf(served.customers, queriesOf.customers),
       orders: readModelOf(served.orders, queriesOf.orders),
       workLists: readModelOf(served.orders, queriesOf.workLists),
       stock: readModelOf(served.stock, queriesOf.stock),

@@ -1,6 +1,6 @@
 // A customer's account, as they see it and as support does.
 import { z } from 'zod';
-import type { Customer } from '../../domain/customer/customer.js';
+import type { Account } from '../../domain/customer/customer.js';
 import { addressBookSchema } from '../../domain/customer/events.js';
 import type { View } from '../../domain/kernel/answers.js';
 import { defined } from '../../domain/kernel/json.js';
@@ -26,13 +26,14 @@ export type AccountView = z.output<typeof accountSchema>;
 
 export interface ShownCustomer {
   customerId: string;
-  state: Customer;
+  /** Absent for guests. */
+  account?: Account | undefined;
 }
 
 export function createAccountView(personal: Opener): View<ShownCustomer, AccountView> {
   return {
     schema: accountSchema,
-    async of({ customerId: id, state: { account } }) {
+    async of({ customerId: id, account }) {
       if (!account) return { id, guest: true, emailVerified: false, addresses: [], consent: { marketing: false } };
       const { marketing, openedAt, isVerified: emailVerified } = account;
       const [name, email, addresses = []] = await Promise.all([
