@@ -5,11 +5,13 @@ import { type ReadModelStoreParts, readModelParts } from './aws/read-models.js';
 import { recordParts } from './aws/records.js';
 import { type S3Parts, s3Parts } from './aws/s3.js';
 import { type DynamoParts, dynamoParts, readNothing } from './dynamodb-server.js';
+import { mailParts } from './mail.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from './parts.js';
 
 type AwsParts = DynamoParts & ReadModelStoreParts & S3Parts;
 
 export const awsParts = {
+  ...mailParts,
   ...dynamoParts,
   ...recordParts,
   ...readModelParts,
@@ -21,6 +23,7 @@ export const awsParts = {
         Promise.all([
           readNothing(client, name(TABLES.subjectKeys), ['subject']),
           readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
+          readNothing(client, name(TABLES.credentials), ['customerId']),
         ]);
       return [{ ...engine, check }, s3Server.engine, mongoServer.engine, openSearchServer.engine, redisServer.engine];
     }),

@@ -19,6 +19,7 @@ import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
+import { mailParts } from './mail.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
@@ -32,10 +33,13 @@ const PURGE_EVERY_MS = 60 * 60_000;
 const LOOKS = [
   `select from subject_keys where subject = ''`,
   `select from sessions where customer_id = '' and id = ''`,
+  `select from credentials where customer_id = ''`,
   `select from idempotency where id = ''`,
 ];
 
 export const embeddedParts = {
+  ...mailParts,
+
   profileEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'profile', LOOKS)]),
 
   profileStores: () => lazy(() => []),

@@ -24,7 +24,7 @@ import { PAUSABLE } from './read-models.js';
 export const endpointParts = {
   endpoints: (all) => {
     const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
-    const { agenda, operations, quarantine, archiveQueries: archive, rateLimiter, config } = all;
+    const { agenda, operations, quarantine, archiveQueries: archive, rateLimiter, config, personal: unrecorded } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -67,7 +67,7 @@ export const endpointParts = {
       // What an account's own mails need is not opened for a person, so it is not recorded as opened.
       const accounts = createAccounts({
         ...parts,
-        personal: all.personal,
+        personal: unrecorded,
         mailLinks: createMailLinks(config.mail.shopUrl),
         newSecret: () => randomBytes(16).toString('base64url'),
       });

@@ -156,6 +156,7 @@ export interface ProfileParts {
   sessions: Sessions;
   credentials: Credentials;
   preferences: Preferences<ShopPreferences>;
+  mailer: Mailer;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
   /** The sinks by kind of store. */
@@ -207,7 +208,6 @@ export interface Parts extends EventStoreParts, ProfileParts {
   personal: PersonalData;
   openings: Openings;
   passwords: Passwords;
-  mailer: Mailer;
   inBackground: InBackground;
   /** The stores that hold data about customers outside the log, the data keys first. */
   holders: readonly Holder[];

@@ -48,9 +48,6 @@ import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels, PAUSABLE } from './read-models.js';
 
-/** In the data folder. */
-export const MAIL_FOLDER = 'mail';
-
 export const shopParts = {
   clock: constant(Date.now),
 
@@ -113,18 +110,6 @@ export const shopParts = {
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
   passwords: () => lazy(() => createPasswords()),
-
-  /** Its package is large, so it is loaded when it is used. */
-  mailer: ({ config: { dataDir, mail }, clock }) =>
-    lazy(async () => {
-      const { from, smtpUrl: url } = mail;
-      if (url === undefined) {
-        const { createFolderMailer } = await import('../mail/folder-mailer.js');
-        return createFolderMailer({ folder: join(dataDir, MAIL_FOLDER), from, clock });
-      }
-      const { createSmtpMailer } = await import('../mail/smtp-mailer.js');
-      return createSmtpMailer({ url, from });
-    }),
 
   inBackground: ({ lifecycle, log }) =>
     lazy(() => {
