@@ -1,5 +1,5 @@
 // Credentials and preferences in memory. They pass the contract suites of the stores.
-import type { Credentials, MailPurpose, Preferences, SentToken } from '../commands/identity/ports.js';
+import type { Credentials, MailPurpose, Passwords, Preferences, SentToken } from '../commands/identity/ports.js';
 
 export function createMemoryCredentials(): Credentials {
   const passwords = new Map<string, string>();
@@ -14,6 +14,10 @@ export function createMemoryCredentials(): Credentials {
       if ((kept[purpose]?.sentAt ?? 0) > notSince) return false;
       tokens.set(customerId, { ...kept, [purpose]: token });
       return true;
+    },
+    async hasToken(customerId, purpose, hash, now) {
+      const token = tokens.get(customerId)?.[purpose];
+      return token?.hash === hash && token.expiresAt > now;
     },
     async takeToken(customerId, purpose, hash, now) {
       const { [purpose]: token, ...rest } = tokens.get(customerId) ?? {};
@@ -40,3 +44,9 @@ export function createMemoryPreferences<P extends object>(): Preferences<P> {
     },
   };
 }
+
+/** Does not hash, so that tests do not wait. */
+export const plainPasswords: Passwords = {
+  hash: async (password) => `hash of ${password}`,
+  verify: async (password, hash) => hash === `hash of ${password}`,
+};

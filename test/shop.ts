@@ -3,6 +3,10 @@
 import type { CartsInUse } from '../commands/cart/customer-carts.js';
 import { createGuestMerge } from '../commands/cart/guest-merge.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
+import { accountEndpoints } from '../commands/identity/account-endpoints.js';
+import { createAccounts } from '../commands/identity/accounts.js';
+import { createMailLinks } from '../commands/identity/mails.js';
+import type { Mail } from '../commands/identity/ports.js';
 import { opsEndpoints } from '../commands/ops/endpoints.js';
 import { createOperations } from '../commands/ops/operations.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
@@ -34,7 +38,7 @@ import { createCurrentCartReader } from '../read-api/queries/current-carts.js';
 import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
-import { createMemoryPreferences } from './memory-accounts.js';
+import { createMemoryCredentials, createMemoryPreferences, plainPasswords } from './memory-accounts.js';
 import { openProcesses } from './processes.js';
 import { readModel } from './read-model.js';
 import { the } from './the.js';
@@ -120,7 +124,32 @@ export function createShop({
   const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
   const guests = createGuestMerge({ runner, currentCarts, tokens });
   const preferences = createMemoryPreferences<ShopPreferences>();
+  const mails: Mail[] = [];
+  const credentials = createMemoryCredentials();
+  const ended: string[] = [];
+  let secrets = 0;
+  const accounts = createAccounts({
+    runner,
+    personal,
+    emailKeyOf,
+    keyedHash: createKeyedHash(Buffer.alloc(32)),
+    passwords: plainPasswords,
+    credentials,
+    sessions: { endAll: async (customerId) => void ended.push(customerId) },
+    mailer: { send: async (mail) => void mails.push(mail) },
+    mailLinks: createMailLinks('https://shop.example/'),
+    inBackground: (_, work) => void work(),
+    clock,
+    newSecret: () => String(secrets++).padStart(22, '0'),
+  });
   const endpoints = [
+    ...accountEndpoints({
+      accounts,
+      attempts: { count: async () => {} },
+      emailKeyOf,
+      inBackground: (_, work) => void work(),
+      pause: async () => {},
+    }),
     ...writeSide({
       runner,
       clock,

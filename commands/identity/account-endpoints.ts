@@ -6,10 +6,11 @@ import { customerNameSchema } from '../../domain/customer/events.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { type Accounts, MAIL_TOKEN } from './accounts.js';
-import { EVEN_ANSWER_MS, MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS } from './limits.js';
+import { EVEN_ANSWER_MS, MIN_PASSWORD_CHARS } from './limits.js';
+import { passwordOf } from './password.js';
 import type { Attempts, InBackground } from './ports.js';
 
-const passwordSchema = z.string().min(MIN_PASSWORD_CHARS).max(MAX_PASSWORD_CHARS);
+const passwordSchema = passwordOf(MIN_PASSWORD_CHARS);
 
 const tokenParams = z.strictObject({
   token: z.string().max(100).meta({ description: 'The token from the mail', pattern: MAIL_TOKEN.source }),
@@ -76,12 +77,13 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/password-resets/{token}',
-      summary: 'Set a new password with the token from the mail',
+      summary: 'Apply a password reset: set a new password with the token from the mail',
       description: 'The token works once. All sessions of the account end.',
       roles: ['public'],
       limit: 'login',
       idempotency: 'ignored',
       params: tokenParams,
+      find: ({ params }) => accounts.findReset(params.token),
       body: z.strictObject({ password: passwordSchema }),
       answers: { 202: z.void() },
       problems: ['not_found'],
@@ -93,7 +95,7 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/email-verifications/{token}',
-      summary: 'Confirm an e-mail address with the token from the mail',
+      summary: 'Record that an e-mail address is confirmed, with the token from the mail',
       description: 'The token works once.',
       roles: ['public'],
       limit: 'login',

@@ -28,6 +28,8 @@ export interface Accounts {
   authenticate(email: string, password: string): Promise<string | undefined>;
   /** Sends a mail with a token for a new password, if the address has an account. */
   requestReset(email: string): Promise<void>;
+  /** Throws `not_found` for a token with which no password can be set. */
+  findReset(token: string): Promise<void>;
   /** Throws `not_found` for a token that was used, has expired or was never sent. All sessions of the customer end. */
   resetPassword(token: string, password: string, request: Pick<Request, 'command'>): Promise<void>;
   /** Throws `not_found` as above. */
@@ -133,12 +135,15 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     return keyedHash(`mail token: ${purpose}`, token);
   }
 
-  async function take(purpose: MailPurpose, token: string): Promise<string> {
+  /** The customer whose token it is, once the store has it or gives it away. */
+  async function customerBehind(
+    purpose: MailPurpose,
+    token: string,
+    ask: Credentials['hasToken'] | Credentials['takeToken'],
+  ): Promise<string> {
     const [, key] = MAIL_TOKEN.exec(token) ?? [];
     const customerId = `customer_${key}`;
-    const isTaken =
-      key !== undefined && (await credentials.takeToken(customerId, purpose, hashOf(purpose, token), clock()));
-    if (isTaken) return customerId;
+    if (key !== undefined && (await ask(customerId, purpose, hashOf(purpose, token), clock()))) return customerId;
     throw new Problem('not_found', 'The token was used, has expired or was never sent; ask for a new one.');
   }
 
@@ -151,9 +156,13 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     register,
     authenticate,
     requestReset,
+    async findReset(token) {
+      await customerBehind('reset', token, credentials.hasToken);
+    },
     async resetPassword(token, password, { command }) {
+      await customerBehind('reset', token, credentials.hasToken); // a hash costs much, so it is not made for nothing
       const hash = await passwords.hash(password);
-      const customerId = await take('reset', token);
+      const customerId = await customerBehind('reset', token, credentials.takeToken);
       const change = command('change password');
       await tell({ type: 'ChangePassword', customerId, changeId: change.id }, change);
       await credentials.setPassword(customerId, hash);
@@ -161,7 +170,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       await tell({ type: 'VerifyEmail', customerId }, command('verify'));
     },
     async verifyEmail(token, { command }) {
-      await tell({ type: 'VerifyEmail', customerId: await take('verification', token) }, command('verify'));
+      const customerId = await customerBehind('verification', token, credentials.takeToken);
+      await tell({ type: 'VerifyEmail', customerId }, command('verify'));
     },
   };
 }

@@ -11,7 +11,8 @@ import type { KeyedHash, SealFor } from '../../domain/kernel/seal.js';
 import { guestTokenSchema } from '../cart/current-carts.js';
 import type { GuestMerge } from '../cart/guest-merge.js';
 import type { Accounts } from './accounts.js';
-import { ACCESS_TOKEN_TTL_S, MAX_PASSWORD_CHARS, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
+import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
+import { passwordOf } from './password.js';
 import type { Attempts, Preferences, Session, Sessions, TokenIssuer } from './ports.js';
 import { createRefreshTokens, REFRESH_TOKEN } from './refresh-token.js';
 
@@ -30,7 +31,7 @@ const sessionAnswer = z
 const sessionBody = z
   .strictObject({
     email: emailSchema.optional(),
-    password: z.string().min(1).max(MAX_PASSWORD_CHARS).optional(),
+    password: passwordOf(1).optional(),
     guestToken: guestTokenSchema.optional(),
   })
   .superRefine(({ email, password, guestToken }, { addIssue }) => {
@@ -150,7 +151,7 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/sessions',
-      summary: 'Create a session: of a guest, or with the e-mail address and the password of an account',
+      summary: 'Create a session of a guest, or of an account',
       description:
         'Without a body, or with `{}`, it is the session of a new guest. A wrong password and an unknown address get the same ' +
         "answer. With `guestToken`, the guest's carts are merged into the customer's cart, once, and their preferences are taken " +

@@ -69,6 +69,7 @@ export interface Credentials {
    * after `notSince`, in ms. Of several concurrent calls one succeeds.
    */
   keepToken(customerId: string, purpose: MailPurpose, token: SentToken, notSince: number): Promise<boolean>;
+  hasToken(customerId: string, purpose: MailPurpose, hash: string, now: number): Promise<boolean>;
   /** Removes the token, unless it has expired. Of several concurrent calls one succeeds; false for all others. */
   takeToken(customerId: string, purpose: MailPurpose, hash: string, now: number): Promise<boolean>;
   /** Deletes all of it. */

@@ -1,7 +1,7 @@
 // Credentials in DynamoDB, as plain documents: one per customer, with an attribute for the token of each kind of mail.
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Credentials, MailPurpose } from '../../commands/identity/ports.js';
+import type { Credentials, MailPurpose, SentToken } from '../../commands/identity/ports.js';
 import { isTransient, type TableDefinition } from '../aws.js';
 import { withinBudget } from '../retry.js';
 import { SESSION_BUDGET_MS } from './session-budget.js';
@@ -33,11 +33,19 @@ export function createDynamoCredentials({ client, table }: { client: DynamoDBCli
     }
   }
 
+  async function read(customerId: string): Promise<Record<string, unknown>> {
+    const get = new GetCommand({ ...itemOf(customerId), ConsistentRead: true });
+    return (await retried(() => documents.send(get))).Item ?? {};
+  }
+
   return {
     async passwordOf(customerId) {
-      const read = new GetCommand({ ...itemOf(customerId), ConsistentRead: true });
-      const { Item } = await retried(() => documents.send(read));
-      return typeof Item?.password === 'string' ? Item.password : undefined;
+      const { password } = await read(customerId);
+      return typeof password === 'string' ? password : undefined;
+    },
+    async hasToken(customerId, purpose, hash, now) {
+      const token = (await read(customerId))[attributeOf(purpose)] as SentToken | undefined;
+      return token?.hash === hash && token.expiresAt > now;
     },
     async setPassword(customerId, hash) {
       const set = new UpdateCommand({

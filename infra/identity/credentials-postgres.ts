@@ -25,9 +25,10 @@ const KEEP = `
   on conflict (customer_id) do update set tokens = ${TABLE}.tokens || excluded.tokens
   where coalesce((${TABLE}.tokens -> $2 ->> 'sentAt')::bigint, 0) <= $4`;
 
-const TAKE = `
-  update ${TABLE} set tokens = tokens - $2::text
-  where customer_id = $1 and tokens -> $2 ->> 'hash' = $3 and (tokens -> $2 ->> 'expiresAt')::bigint > $4`;
+const WITH_TOKEN = `
+  where customer_id = $1 and tokens -> $2::text ->> 'hash' = $3 and (tokens -> $2 ->> 'expiresAt')::bigint > $4`;
+const HAS = `select from ${TABLE} ${WITH_TOKEN}`;
+const TAKE = `update ${TABLE} set tokens = tokens - $2::text ${WITH_TOKEN}`;
 
 const FORGET = `delete from ${TABLE} where customer_id = $1`;
 
@@ -45,6 +46,9 @@ export function createPostgresCredentials(pool: Pool): Credentials {
     async keepToken(customerId, purpose, token, notSince) {
       const values = [customerId, purpose, JSON.stringify(token), notSince];
       return (await queryWithin(server, 'mail-token-keep', KEEP, values)).rowCount === 1;
+    },
+    async hasToken(customerId, purpose, hash, now) {
+      return (await queryWithin(server, 'mail-token', HAS, [customerId, purpose, hash, now])).rowCount === 1;
     },
     async takeToken(customerId, purpose, hash, now) {
       return (await queryWithin(server, 'mail-token-take', TAKE, [customerId, purpose, hash, now])).rowCount === 1;

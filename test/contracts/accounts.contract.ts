@@ -26,10 +26,13 @@ export function credentialsContract(store: () => Credentials): void {
   it('gives a token once, of many concurrent calls', async () => {
     await credentials.setPassword(customerId, 'hash');
     expect(await credentials.keepToken(customerId, 'reset', token('a'), NOW)).to.equal(true);
+    const has = (hash: string, now = NOW) => credentials.hasToken(customerId, 'reset', hash, now);
+    expect([await has('a'), await has('b'), await has('a', NOW + 1_000)]).to.deep.equal([true, false, false]);
     const taken = await Promise.all(
       Array.from({ length: 10 }, () => credentials.takeToken(customerId, 'reset', 'a', NOW)),
     );
     expect(taken.filter(Boolean)).to.have.length(1);
+    expect(await has('a')).to.equal(false);
     expect(await credentials.passwordOf(customerId)).to.equal('hash');
   });
 
