@@ -17,6 +17,7 @@ const exportSchema = z
     customerId: z.string(),
     exportedAt: z.iso.datetime(),
     alsoKnownAs: z.array(z.string()).meta({ description: 'The guests that the caller was before they logged in' }),
+    preferences: z.looseObject({}).meta({ description: 'Those of `PUT /v1/me/preferences`' }),
     savedPaymentMethods: z.array(z.looseObject({ id: z.string() })),
     streams: z
       .array(
@@ -32,7 +33,9 @@ const exportSchema = z
           ),
         }),
       )
-      .meta({ description: 'What has happened in the carts, orders, payments, shipments and returns of the caller' }),
+      .meta({
+        description: 'What has happened in the account, carts, orders, payments, shipments and returns of the caller',
+      }),
   })
   .meta({ id: 'OwnData' });
 
@@ -44,17 +47,22 @@ export interface MeExportDeps {
     identitiesOf(customerId: string): Promise<string[]>;
     streamsOf(customerId: string): AsyncIterable<StreamId>;
   };
+  preferences: { of(customerId: string): Promise<object | undefined> };
   savedMethods: { of(customerId: string): Promise<readonly SavedMethod[]> };
   clock: Clock;
   /** Records in the log that the caller gets the personal data of these subjects. */
   recordOpening(by: { caller: Caller; requestId: string; purpose: string }, subjects: readonly string[]): Promise<void>;
 }
 
-export function meExportQuery({ store, personal, own, savedMethods, clock, recordOpening }: MeExportDeps): Endpoint {
+export function meExportQuery(deps: MeExportDeps): Endpoint {
+  const { store, personal, own, preferences, savedMethods, clock, recordOpening } = deps;
+
   async function* exported(identities: readonly string[], exportedAt: string): AsyncIterable<string> {
     const [customerId, ...alsoKnownAs] = identities;
     const methods = await Promise.all(identities.map((id) => savedMethods.of(id)));
-    const head = { customerId, exportedAt, alsoKnownAs, savedPaymentMethods: methods.flat() };
+    // Those of a guest became the customer's when they logged in.
+    const preferred = (await preferences.of(customerId ?? '')) ?? {};
+    const head = { customerId, exportedAt, alsoKnownAs, preferences: preferred, savedPaymentMethods: methods.flat() };
     yield `${JSON.stringify(head).slice(0, -1)},"streams":[`;
     let isFirst = true;
     for (const identity of identities) {
