@@ -44,6 +44,8 @@ export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
   body: B;
   caller: Caller;
   requestId: string;
+  /** Address of the client, as limits count it. */
+  address: string;
   /** The commits that the caller has seen (`Consistency-Token`), and how long a query may wait for them (`Prefer: wait=N`). */
   seen: SeenCommits;
   waitMs: number;

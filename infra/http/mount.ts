@@ -47,7 +47,7 @@ export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
     // These endpoints ignore the caller's identity, so the scope of an idempotency key is the same with and without a token.
     const caller = isAnonymous ? ANONYMOUS : admitted;
     context.seen = context.tokens.decode(req.get('consistency-token'));
-    const { requestId, seen, instance } = context;
+    const { requestId, seen, instance, address = '' } = context;
     const waitMs = waitMsOf(req.headers);
     const expectedVersion = isCommand ? expectedVersionOf(req.headers, mayMake) : undefined;
     const known = isCommand ? undefined : knownTagsOf(req.headers);
@@ -62,6 +62,7 @@ export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
         ...input,
         caller,
         requestId,
+        address,
         seen,
         waitMs,
         cursors: sealOnUse(() => cursors(listOf(path, input))),

@@ -40,6 +40,14 @@ export interface OpenFunction {
   close(): Promise<void>;
 }
 
+/** For functions that send no mails. They have none to delete, either. */
+const WITHOUT_MAILS: Parts['mailer'] = {
+  send: async () => {
+    throw new Error('This function sends no mails.');
+  },
+  forget: async () => {},
+};
+
 /** What every function has: the log. The stack has made its tables, and `set-up` the marks. */
 const baseParts = {
   ...shopParts,
@@ -49,6 +57,8 @@ const baseParts = {
   untilReachable: constant(async () => {}),
 
   engines: constant([]),
+
+  mailer: constant(WITHOUT_MAILS),
 
   // Spans are for programs that run on; the client of OpenTelemetry would double the size of most functions.
   tracing: constant(undefined),

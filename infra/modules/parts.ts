@@ -8,7 +8,14 @@ import type { AgendaHandlers } from '../../commands/agenda/agenda.js';
 import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhooks.js';
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { CurrentStaff } from '../../commands/identity/current-staff.js';
-import type { Sessions } from '../../commands/identity/ports.js';
+import type {
+  Credentials,
+  InBackground,
+  Mailer,
+  Passwords,
+  Preferences,
+  Sessions,
+} from '../../commands/identity/ports.js';
 import type { Operations } from '../../commands/ops/operations.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
@@ -22,6 +29,7 @@ import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
 import type { StockAllocator } from '../../commands/stock/allocator.js';
+import type { ShopPreferences } from '../../domain/customer/preferences.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -37,6 +45,7 @@ import type { agenda } from '../../projections/models/agenda.js';
 import type { AlsoBoughtQueries, alsoBought } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import type { CustomerQueries, customers } from '../../projections/models/customers.js';
 import type { OrderQueries, orders } from '../../projections/models/orders.js';
 import type { ProductPageQueries, productPage } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
@@ -94,6 +103,7 @@ export type Queries = ReadSideDeps['queries'] & {
 
 /** The query adapter of each read model on one of its builds. */
 export interface QueriesOf {
+  customers(build: typeof customers): CustomerQueries;
   orders(build: typeof orders): OrderQueries;
   workLists(build: typeof orders): WorkLists;
   stock(build: typeof stock): StockQueries;
@@ -157,6 +167,9 @@ export interface ProfileParts {
   /** Wraps the data keys. */
   keyWrap: KeyWrap;
   sessions: Sessions;
+  credentials: Credentials;
+  preferences: Preferences<ShopPreferences>;
+  mailer: Mailer;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
   /** The sinks by kind of store. */
@@ -218,6 +231,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
   openings: Openings;
+  passwords: Passwords;
+  inBackground: InBackground;
   /** The stores that hold data about customers outside the log, the data keys first. */
   holders: readonly Holder[];
   ownStreams: OwnStreams;

@@ -8,6 +8,7 @@ import { agenda } from '../../projections/models/agenda.js';
 import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -36,6 +37,7 @@ const MODELS = {
   orders: { projection: orders, in: 'relational' },
   stock: { projection: stock, in: 'relational' },
   currentCarts: { projection: currentCarts, in: 'relational' },
+  customers: { projection: customers, in: 'relational' },
   agenda: { projection: agenda, in: 'relational' },
   catalogue: { projection: catalogue, in: 'documents' },
   productSearch: { projection: productSearch, in: 'search' },

@@ -8,6 +8,7 @@ import { agenda } from '../../projections/models/agenda.js';
 import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -18,6 +19,7 @@ import {
   alsoBoughtContract,
   catalogueContract,
   currentCartsContract,
+  customersContract,
   ordersContract,
   productPageContract,
   productRankingContract,
@@ -38,6 +40,7 @@ import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { createPostgresCurrentCarts } from './current-carts.postgres.js';
+import { createPostgresCustomers } from './customers.postgres.js';
 import { alsoBoughtQueries, productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres-documents.js';
@@ -77,6 +80,7 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
   describe('The current carts', () =>
     currentCartsContract(open(currentCarts, (model) => createPostgresCurrentCarts(pool, model))));
+  describe('The customers', () => customersContract(open(customers, (model) => createPostgresCustomers(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
   describe('The product search', () => {
     const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
