@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     (await import('./commands/import.js')).importCommand(async (options) =>
       (await import('./import-shop.js')).openImportShop(options),
     ),
+  'search-eval': async () => (await import('./commands/search-eval.js')).searchEvalCommand(),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   archive: async () => (await import('./commands/archive.js')).archiveCommand(),
   prove: async () => (await import('./commands/prove.js')).proveCommand(),

@@ -25,6 +25,7 @@ const FILLED_IN = {
   tokenKey: 'Its public half is distributed with it; docs/aws.md says how to replace both.',
   tokenPublicKey: 'It is not secret, and is replaced together with the private half.',
   auditKey: 'Checkpoints of the archive are signed by one key for the life of the log.',
+  smtpUrl: 'SES makes its user and password; docs/aws.md says how to replace them.',
   stripeKey: 'Stripe makes it; docs/aws.md says how to replace it.',
   stripeWebhookSecret: 'Stripe makes it; docs/aws.md says how to replace it.',
 } as const satisfies Partial<Record<SecretName, string>>;

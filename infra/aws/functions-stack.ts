@@ -110,7 +110,9 @@ export class FunctionsStack extends Stack {
 
   private groupsOf(name: FunctionName): ISecurityGroup[] {
     const { network, data } = this.props;
-    return [network.httpsGroup, ...definitionOf(name).engines.map((engine) => data.clientGroups[engine])];
+    const { engines, secrets } = definitionOf(name);
+    const mail = secrets.includes('smtpUrl') ? [network.mailGroup] : [];
+    return [network.httpsGroup, ...mail, ...engines.map((engine) => data.clientGroups[engine])];
   }
 
   private environmentOf(name: FunctionName): Record<string, string> {
@@ -130,6 +132,8 @@ export class FunctionsStack extends Stack {
       COMMERCE_LOG: 'info',
       COMMERCE_BUCKET: data.objectsName,
       COMMERCE_CORS_ORIGINS: stage.corsOrigins.join(','),
+      COMMERCE_MAIL_FROM: stage.mail.from,
+      COMMERCE_SHOP_URL: stage.mail.shopUrl,
       // Authorities of Amazon that sign the certificates of DocumentDB, as the runtime has them.
       NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
       ...(isBehindLoadBalancer && { COMMERCE_TRUSTED_PROXIES: this.props.network.vpc.vpcCidrBlock }),

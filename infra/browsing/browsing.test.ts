@@ -3,6 +3,7 @@ import { PutRecordCommand } from '@aws-sdk/client-kinesis';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import type { Pool } from 'pg';
+import { defined } from '../../domain/kernel/json.js';
 import { describeOnAws } from '../../test/aws.js';
 import { browsingTextsContract, viewStreamContract } from '../../test/contracts/browsing.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
@@ -50,7 +51,7 @@ describeWith('redis', 'Browsing in Redis', (engines) => {
   });
   after(() => redis?.disconnect());
 
-  browsingTextsContract((ttlMs) => createRedisTexts(redis, ttlMs));
+  browsingTextsContract((ttlMs) => createRedisTexts(redis, defined({ ttlMs })));
 });
 
 describeOnAws('Views in Kinesis', (aws) => {

@@ -11,9 +11,16 @@ const SWAP = `
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return 1`;
 
-export function createRedisTexts(redis: Redis, ttlMs = BROWSING_TTL_MS): ExpiringTexts {
+/** Each request first waits for `admitted`: the server may be that of another shop, or away. */
+export function createRedisTexts(
+  redis: Redis,
+  { ttlMs = BROWSING_TTL_MS, admitted = async () => {} }: { ttlMs?: number; admitted?: () => Promise<void> } = {},
+): ExpiringTexts {
   const keyOf = (key: string) => `browsing:${key}`;
-  const ask = <T>(request: () => Promise<T>) => orUnavailable(ENGINE, () => true, request);
+  const ask = async <T>(request: () => Promise<T>) => {
+    await admitted();
+    return orUnavailable(ENGINE, () => true, request);
+  };
   return {
     engine: ENGINE,
     // One GET each, sent together: in a cluster the keys are on several servers.

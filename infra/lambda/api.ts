@@ -30,7 +30,7 @@ const WITHOUT_PAYMENTS: Parts['paymentService'] = {
 export function apiHandler(name: ApiFunctionName, recipes: FunctionRecipes = {}): Handler<ApiEvent, ApiResult> {
   let mounted: Promise<Handler<ApiEvent, ApiResult>> | undefined;
   const mount = async (shop: OpenFunction) => {
-    const app = createApi({ ...(await shop.get('api')), pages: PAGES });
+    const app = createApi({ ...(await shop.get('api')), pages: PAGES, isBuffered: true });
     return configure<ApiEvent, ApiResult>({ app }) as unknown as Handler<ApiEvent, ApiResult>;
   };
   return handlerOf<ApiEvent, ApiResult>(apiRecipes(name, recipes), async (event, { shop, deadline, context }) => {
@@ -59,7 +59,6 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),
     ...absent('archiveQueries', 'queriesOf', 'viewStream'),
-    ownStores: ({ redisServer }) => lazy(() => [redisServer.store]),
     ...recipes,
     endpoints: (parts) => {
       const all = endpointParts.endpoints(parts);

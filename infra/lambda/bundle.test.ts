@@ -5,7 +5,8 @@ import { FUNCTIONS, type FunctionName, type LambdaFunction } from './functions.j
 /** The most that a bundle may have, in kB of 1,000 bytes: what was measured, and a tenth to spare. A larger one starts more slowly. */
 const MOST_KB: Record<FunctionName, number> = {
   authorizer: 690,
-  'identity-commands': 2_250,
+  'identity-commands': 3_000,
+  'identity-queries': 2_380,
   'product-commands': 2_250,
   'product-queries': 3_180,
   'search-queries': 2_590,

@@ -6,6 +6,8 @@ import { SUBJECT_KEYS_ACTIONS } from '../crypto/subject-keys-dynamodb.js';
 import { EVENT_STORE_ACTIONS } from '../event-store/dynamodb/dynamodb-event-store.js';
 import { SNAPSHOTS_ACTIONS } from '../event-store/dynamodb/dynamodb-snapshots.js';
 import { IDEMPOTENCY_ACTIONS } from '../idempotency/dynamodb-idempotency.js';
+import { CREDENTIALS_ACTIONS } from '../identity/credentials-dynamodb.js';
+import { PREFERENCES_ACTIONS } from '../identity/preferences-dynamodb.js';
 import { SESSIONS_ACTIONS } from '../identity/sessions-dynamodb.js';
 import { OBJECTS_ACTIONS } from '../objects/s3-objects.js';
 import { STORE_MARK_ACTIONS, type TABLES } from '../stores/dynamodb-store.js';
@@ -60,6 +62,15 @@ const READ_MARK = STORE_MARK_ACTIONS.filter((action) => action !== 'dynamodb:Put
 const READ_OBJECTS = OBJECTS_ACTIONS.filter((action) => action !== 's3:PutObject');
 /** `Scan` finds the records of a customer who is forgotten. */
 const KEEP_ANSWERS = IDEMPOTENCY_ACTIONS.filter((action) => action !== 'dynamodb:Scan');
+const READ_PREFERENCES = ['dynamodb:GetItem'] as const;
+
+/** What is held about a customer outside the log, and is deleted when they are forgotten. */
+const ACCOUNTS = {
+  sessions: SESSIONS_ACTIONS,
+  credentials: CREDENTIALS_ACTIONS,
+  preferences: PREFERENCES_ACTIONS,
+} as const satisfies Actions;
+
 const SEARCH = ['es:ESHttpGet', 'es:ESHttpHead', 'es:ESHttpPost'] as const;
 const INDEX = [...SEARCH, 'es:ESHttpPut', 'es:ESHttpDelete'] as const;
 const INVOKE = ['lambda:InvokeFunction'] as const;
@@ -165,8 +176,15 @@ export const FUNCTIONS = {
     provisioned: 2,
   },
   'identity-commands': api('identity', 'commands', {
-    actions: { ...COMMANDS, sessions: SESSIONS_ACTIONS },
-    secrets: ['masterKey', 'tokenKey', 'redis'],
+    // A log-in takes the guest's cart along.
+    actions: { ...COMMANDS, ...ACCOUNTS },
+    engines: ['postgres', 'redis'],
+    secrets: ['masterKey', 'tokenKey', 'redis', 'postgres', 'smtpUrl'],
+  }),
+  'identity-queries': api('identity', 'queries', {
+    actions: QUERIES_OF_PERSONAL_DATA,
+    engines: ['postgres', 'redis'],
+    secrets: [...KEYS, 'postgres'],
   }),
   'product-commands': api('product', 'commands', { actions: { ...COMMANDS, views: RECORD_VIEWS_ACTIONS } }),
   'product-queries': api('product', 'queries', {
@@ -190,7 +208,7 @@ export const FUNCTIONS = {
     actions: {
       ...COMMANDS,
       idempotency: IDEMPOTENCY_ACTIONS,
-      sessions: SESSIONS_ACTIONS,
+      ...ACCOUNTS,
       // Those of a customer who is forgotten are deleted.
       views: RECORD_VIEWS_ACTIONS,
       'payment-provider': INVOKE,
@@ -201,7 +219,7 @@ export const FUNCTIONS = {
   }),
   'order-queries': api('order', 'queries', {
     // An export has the saved payment methods.
-    actions: { ...QUERIES_OF_PERSONAL_DATA, 'payment-provider': INVOKE },
+    actions: { ...QUERIES_OF_PERSONAL_DATA, preferences: READ_PREFERENCES, 'payment-provider': INVOKE },
     engines: ['postgres', 'redis'],
     secrets: [...KEYS, 'postgres'],
     provisioned: 2,
@@ -269,7 +287,7 @@ export const FUNCTIONS = {
     actions: {
       ...RUN,
       idempotency: IDEMPOTENCY_ACTIONS,
-      sessions: SESSIONS_ACTIONS,
+      ...ACCOUNTS,
       views: RECORD_VIEWS_ACTIONS,
       'payment-provider': INVOKE,
     },

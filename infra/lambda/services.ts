@@ -21,7 +21,8 @@ const SERVICE_OF = {
   orders: 'order',
   shipments: 'order',
   returns: 'order',
-  customers: 'order',
+  customers: 'identity',
+  'customers/me': 'order',
   me: 'order',
   'me/payment-methods': 'payment',
   'me/recommendations': 'product',
@@ -31,6 +32,8 @@ const SERVICE_OF = {
   'test-payments': 'payment',
   webhooks: 'payment',
   sessions: 'identity',
+  'password-resets': 'identity',
+  'email-verifications': 'identity',
   ops: 'operations',
   audit: 'operations',
 } as const satisfies Record<string, Service>;

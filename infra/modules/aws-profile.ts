@@ -7,11 +7,13 @@ import { recordParts } from './aws/records.js';
 import { type S3Parts, s3Parts } from './aws/s3.js';
 import { type ViewParts, viewParts } from './aws/views.js';
 import { type DynamoParts, dynamoParts, readNothing } from './dynamodb-server.js';
+import { mailParts } from './mail.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from './parts.js';
 
 type AwsParts = DynamoParts & ViewParts & ReadModelStoreParts & S3Parts;
 
 export const awsParts = {
+  ...mailParts,
   ...dynamoParts,
   ...recordParts,
   ...readModelParts,
@@ -24,15 +26,11 @@ export const awsParts = {
         Promise.all([
           readNothing(client, name(TABLES.subjectKeys), ['subject']),
           readNothing(client, name(TABLES.sessions), ['customerId', 'id']),
+          readNothing(client, name(TABLES.credentials), ['customerId']),
         ]);
       return [{ ...engine, check }, s3Server.engine, mongoServer.engine, openSearchServer.engine, redisServer.engine];
     }),
 
-  profileStores: ({ dynamoServer, viewKinesis, mongoServer, openSearchServer, redisServer }) =>
-    lazy(() => [
-      dynamoStore(dynamoServer, () => deleteStream(viewKinesis, dynamoServer.name(VIEW_STREAM))),
-      mongoServer.store,
-      openSearchServer.store,
-      redisServer.store,
-    ]),
+  profileStores: ({ dynamoServer, viewKinesis }) =>
+    lazy(() => [dynamoStore(dynamoServer, () => deleteStream(viewKinesis, dynamoServer.name(VIEW_STREAM)))]),
 } satisfies Recipes<ProfileParts & AwsParts, Parts & AwsParts>;

@@ -6,6 +6,8 @@ import { createPostgresTexts, prepareBrowsing } from '../browsing/texts-postgres
 import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
+import { createPostgresCredentials, prepareCredentials } from '../identity/credentials-postgres.js';
+import { createPostgresPreferences, preparePreferences } from '../identity/preferences-postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createBulkFiles } from '../objects/bulk-files.js';
 import { createFolderObjects } from '../objects/folder-objects.js';
@@ -13,12 +15,14 @@ import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
+import { createPostgresCustomers } from '../read-models/customers.postgres.js';
 import { alsoBoughtQueries, productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
+import { mailParts } from './mail.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
@@ -32,13 +36,18 @@ const PURGE_EVERY_MS = 60 * 60_000;
 const LOOKS = [
   `select from subject_keys where subject = ''`,
   `select from sessions where customer_id = '' and id = ''`,
+  `select from credentials where customer_id = ''`,
   `select from idempotency where id = ''`,
 ];
 
 export const embeddedParts = {
+  ...mailParts,
+
   profileEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'profile', LOOKS)]),
 
   profileStores: () => lazy(() => []),
+
+  profileServers: () => lazy(() => []),
 
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
@@ -58,6 +67,18 @@ export const embeddedParts = {
       const sessions = createPostgresSessions(pool);
       purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
       return sessions;
+    }),
+
+  credentials: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await prepareCredentials(pool);
+      return createPostgresCredentials(pool);
+    }),
+
+  preferences: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await preparePreferences(pool);
+      return createPostgresPreferences(pool);
     }),
 
   idempotency: ({ postgres: { pool }, clock, lifecycle, countedLog }) =>
@@ -96,6 +117,7 @@ export const embeddedParts = {
 
   queriesOf: ({ postgres: { pool } }) =>
     lazy(() => ({
+      customers: (build) => createPostgresCustomers(pool, build),
       orders: (build) => createPostgresOrders(pool, build),
       workLists: (build) => createPostgresWorkLists(pool, build),
       stock: (build) => stockQueries(postgresTable(pool, build)),

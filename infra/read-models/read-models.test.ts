@@ -8,6 +8,7 @@ import { agenda } from '../../projections/models/agenda.js';
 import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -18,8 +19,10 @@ import {
   alsoBoughtContract,
   catalogueContract,
   currentCartsContract,
+  customersContract,
   ordersContract,
   productPageContract,
+  productRankingContract,
   productSearchContract,
   productWordsContract,
   staffListsContract,
@@ -37,6 +40,7 @@ import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { createPostgresCurrentCarts } from './current-carts.postgres.js';
+import { createPostgresCustomers } from './customers.postgres.js';
 import { alsoBoughtQueries, productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres-documents.js';
@@ -76,11 +80,13 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
   describe('The current carts', () =>
     currentCartsContract(open(currentCarts, (model) => createPostgresCurrentCarts(pool, model))));
+  describe('The customers', () => customersContract(open(customers, (model) => createPostgresCustomers(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
   describe('The product search', () => {
     const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
     productSearchContract(opened);
     productWordsContract(opened);
+    productRankingContract(opened);
 
     it('has an index for each requested currency, however many callers request it at once', async () => {
       const { sink, projection } = opened();
@@ -139,6 +145,7 @@ describeWith('opensearch', 'Read models in OpenSearch', (engines) => {
     };
     productSearchContract(open);
     productWordsContract(open);
+    productRankingContract(open);
   });
 });
 

@@ -25,6 +25,8 @@ export const TABLES = {
   feedCheckpoints: 'feed-checkpoints',
   subjectKeys: 'subject-keys',
   sessions: 'sessions',
+  credentials: 'credentials',
+  preferences: 'preferences',
   idempotency: 'idempotency',
   leases: 'leases',
   mark: 'store-mark',

@@ -42,6 +42,11 @@ export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {
   categories: readonly string[];
   /** Top-level fields of the document that queries filter, sort or search by. */
   fields: Readonly<Record<string, FieldKind>>;
+  /**
+   * Fields that queries read of very many documents to rank or count them. A store that must unpack a document to read a field
+   * keeps these beside it. A few hundred characters each.
+   */
+  beside?: readonly string[];
   /** Combinations of fields that a query filters and then sorts by. */
   indexes?: readonly (readonly string[])[];
   /**

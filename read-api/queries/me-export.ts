@@ -18,6 +18,7 @@ const exportSchema = z
     customerId: z.string(),
     exportedAt: z.iso.datetime(),
     alsoKnownAs: z.array(z.string()).meta({ description: 'The guests that the caller was before they logged in' }),
+    preferences: z.looseObject({}).meta({ description: 'Those of `PUT /v1/me/preferences`' }),
     savedPaymentMethods: z.array(z.looseObject({ id: z.string() })),
     views: z
       .array(z.strictObject({ productId: z.string(), at: z.iso.datetime() }))
@@ -36,7 +37,9 @@ const exportSchema = z
           ),
         }),
       )
-      .meta({ description: 'What has happened in the carts, orders, payments, shipments and returns of the caller' }),
+      .meta({
+        description: 'What has happened in the account, carts, orders, payments, shipments and returns of the caller',
+      }),
   })
   .meta({ id: 'OwnData' });
 
@@ -51,6 +54,7 @@ export interface MeExportDeps {
   /** What the caller looked at lately, by session. */
   browsing: Pick<BrowsingDocuments, 'sessions'>;
   sessionOf(customerId: string): string;
+  preferences: { of(customerId: string): Promise<object | undefined> };
   savedMethods: { of(customerId: string): Promise<readonly SavedMethod[]> };
   clock: Clock;
   /** Records in the log that the caller gets the personal data of these subjects. */
@@ -58,16 +62,19 @@ export interface MeExportDeps {
 }
 
 export function meExportQuery(deps: MeExportDeps): Endpoint {
-  const { store, personal, own, browsing, sessionOf, savedMethods, clock, recordOpening } = deps;
+  const { store, personal, own, preferences, browsing, sessionOf, savedMethods, clock, recordOpening } = deps;
 
   async function* exported(identities: readonly string[], exportedAt: string): AsyncIterable<string> {
     const [customerId, ...alsoKnownAs] = identities;
     const methods = await Promise.all(identities.map((id) => savedMethods.of(id)));
+    // Those of a guest became the customer's when they logged in.
+    const preferred = (await preferences.of(customerId ?? '')) ?? {};
     const sessions = await browsing.sessions(identities.map(sessionOf));
     const views = [...sessions.values()].flatMap((session) =>
       session.views.map(({ product, at }) => ({ productId: product, at: new Date(at).toISOString() })),
     );
-    const head = { customerId, exportedAt, alsoKnownAs, savedPaymentMethods: methods.flat(), views };
+    const saved = { savedPaymentMethods: methods.flat(), views };
+    const head = { customerId, exportedAt, alsoKnownAs, preferences: preferred, ...saved };
     yield `${JSON.stringify(head).slice(0, -1)},"streams":[`;
     let isFirst = true;
     for (const identity of identities) {

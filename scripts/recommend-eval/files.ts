@@ -1,8 +1,9 @@
 // The files of recommended-eval: sessions of clicks, and the baskets of invoices. They are read as streams, once for each pass.
-import { fileSource, normalised, readCsv } from '../../commands/import/csv.js';
+import { normalised, readCsv } from '../../commands/import/csv.js';
 import { ImportError } from '../../commands/import/import-error.js';
 import { classify } from '../../commands/import/online-retail/classify.js';
 import { readRows } from '../../commands/import/online-retail/rows.js';
+import { fileSource } from '../../commands/import/source.js';
 
 export interface Clicks {
   session: string;

@@ -24,8 +24,8 @@ interface KinesisParts extends ChangesParts {
 export const dynamodbEventStoreParts = {
   ...dynamodbLogParts,
 
-  kinesisServer: ({ config, awsOptions, lifecycle, untilReachable }) =>
-    lazy(async () => {
+  kinesisServer: ({ config, awsOptions, lifecycle }) =>
+    lazy(() => {
       const { address, ...options } = awsOptions;
       const client = createKinesisClient(options);
       lifecycle.onClose(() => client.destroy());
@@ -37,7 +37,6 @@ export const dynamodbEventStoreParts = {
         ping: () => orNotFound(check()),
         check,
       };
-      await untilReachable(engine);
       return { client, engine };
     }),
 
@@ -54,10 +53,12 @@ export const dynamodbEventStoreParts = {
       });
     }),
 
-  changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client } }) =>
+  changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client, engine }, untilReachable }) =>
     lazy(async () => {
       const stream = name(STREAM);
-      return { name: stream, arn: isLocal ? await ensureStream(client, stream, LOCAL_SHARDS) : undefined };
+      if (!isLocal) return { name: stream, arn: undefined };
+      await untilReachable(engine);
+      return { name: stream, arn: await ensureStream(client, stream, LOCAL_SHARDS) };
     }),
 
   logLoader: ({ dynamoServer: { client, name, isLocal } }) =>
