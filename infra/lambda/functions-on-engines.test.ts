@@ -74,7 +74,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     Object.assign(process.env, environment);
 
     const { handler: setUp } = await import('./set-up.js');
-    expect((await setUp({}, contextOf())).builds).to.have.length(9);
+    expect((await setUp({}, contextOf())).builds).to.have.length(10);
     shop = await openFunction(recordParts);
     const [runner, store] = await Promise.all([shop.get('runner'), shop.get('eventStore')]);
     await fillEmptyShop({ runner, store }, new AbortController().signal);
