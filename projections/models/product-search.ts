@@ -1,6 +1,7 @@
 // Product search: by words, codes, price, facets and attributes. See docs/search.md.
 import { type Money, sum } from '../../domain/kernel/money.js';
 import type { Page, PageRequest } from './page.js';
+import { withPart } from './parts.js';
 import { type ProductDocument, type ProductView, productProjection, productView } from './product.js';
 import { searchWords } from './search-words.js';
 import { byName, filterKey, folded, indexedWords, sortKey } from './texts.js';
@@ -115,6 +116,14 @@ export const productSearch = productProjection<ProductSearchDocument>(
       keys: ({ data }) => [data.productId],
       evolve: (before: ProductSearchDocument | undefined, _event, _key, at) =>
         before?.publishedAt === undefined ? { ...before, publishedAt: at } : before,
+    },
+    StockShipped: {
+      keys: ({ data: { productId } }) => (productId === undefined ? [] : [productId]),
+      evolve(before: ProductSearchDocument | undefined, { data: { sku, location, quantity } }) {
+        const place = `${sku}@${location}`;
+        const units = before?.shipped?.find((part) => part.location === place)?.units ?? 0;
+        return { ...before, shipped: withPart(before?.shipped, { location: place, units: units + quantity }) };
+      },
     },
   },
 );

@@ -1,5 +1,6 @@
 // OpenSearch, which has the product search of the profile `aws`: first as a server that answers, then with this shop's data.
 import type { Client } from '@opensearch-project/opensearch';
+import type { Synonyms } from '../../../projections/models/synonyms.js';
 import { createOpenSearchClient } from '../../opensearch.js';
 import { createOpenSearchProductSearch } from '../../read-models/product-search.opensearch.js';
 import { openSearchProbe, openSearchReadModels } from '../../stores/opensearch-store.js';
@@ -38,8 +39,13 @@ export const openSearchParts = {
   opensearch: ({ openSearchServer: { client }, claimed: _ }) => lazy(() => client),
 } satisfies Recipes<OpenSearchParts, Parts & DynamoParts & OpenSearchParts>;
 
-export function searchQueries(client: Client, namespace: string): Pick<QueriesOf, 'productSearch'> {
-  return { productSearch: (build) => createOpenSearchProductSearch(client, inNamespace(build, namespace)) };
+/** Without synonyms, those that the product ships count. */
+export function searchQueries(
+  client: Client,
+  namespace: string,
+  synonyms?: () => Synonyms,
+): Pick<QueriesOf, 'productSearch'> {
+  return { productSearch: (build) => createOpenSearchProductSearch(client, inNamespace(build, namespace), synonyms) };
 }
 
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */

@@ -5,6 +5,7 @@ import { createPostgresSink } from '../../sinks/postgres.js';
 import { createRedisSink } from '../../sinks/redis.js';
 import type { DynamoParts } from '../dynamodb-server.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from '../parts.js';
+import { watchedSynonyms } from '../synonyms.js';
 import { documentQueries, type MongoParts, mongoParts } from './mongodb.js';
 import { type OpenSearchParts, openSearchParts, searchQueries } from './opensearch.js';
 import { relationalQueries } from './postgres.js';
@@ -25,11 +26,19 @@ export const readModelParts = {
       cache: createRedisSink(redis),
     })),
 
-  queriesOf: ({ postgres: { pool }, mongo, opensearch, redis, config: { namespace } }) =>
-    lazy(() => ({
+  queriesOf: ({
+    postgres: { pool },
+    mongo,
+    opensearch,
+    redis,
+    config: { namespace, synonymsFile },
+    lifecycle,
+    countedLog,
+  }) =>
+    lazy(async () => ({
       ...relationalQueries(pool),
       ...documentQueries(mongo),
-      ...searchQueries(opensearch, namespace),
+      ...searchQueries(opensearch, namespace, await watchedSynonyms(synonymsFile, lifecycle, countedLog)),
       ...cacheQueries(redis),
     })),
 } satisfies Recipes<
