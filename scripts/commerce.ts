@@ -44,6 +44,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),
   capacity: async () => (await import('./commands/capacity.js')).capacityCommand(),
+  'recommend-eval': async () => (await import('./commands/recommend-eval.js')).recommendEvalCommand(),
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
 };
 

@@ -8,7 +8,7 @@ import type { ReadModels } from '../infra/modules/read-models.js';
 import type { SealedOrderView } from '../projections/models/orders.js';
 import type { Page } from '../projections/models/page.js';
 import { sweep } from '../projections/runtime/sweep.js';
-import type { ImportShop } from './commands/import.js';
+import type { ImportShop } from './import-run.js';
 import { type CommonOptions, configOf } from './options.js';
 
 /** Streams whose positions one query asks for, and its longest wait before it is repeated. */

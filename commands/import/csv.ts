@@ -20,6 +20,8 @@ const NOT_UTF8 = '\uffff';
 const UTF8_MARK_AS_LATIN1 = '\u00ef\u00bb\u00bf';
 
 export interface CsvReading<T> {
+  /** Between the fields. The default is a comma. */
+  delimiter?: string;
   /** Called with the first record that is not blank. */
   header(fields: string[]): { width: number; record: (fields: string[], row: number) => T };
 }
@@ -27,13 +29,14 @@ export interface CsvReading<T> {
 /** Throws `ImportError` if the file does not exist, and at a row that is broken or cut off. Rows are numbered from 1. */
 export async function* readCsv<T>(
   source: Source,
-  { header }: CsvReading<T>,
+  { header, delimiter = ',' }: CsvReading<T>,
   encoding: Encoding = 'utf8',
 ): AsyncGenerator<T> {
   const opened = await source.open();
   const reader = createReader(source.name, header, encoding);
   const options: Options<T, string[]> = {
     bom: true,
+    delimiter,
     max_record_size: MAX_ROW_BYTES,
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,

@@ -27,7 +27,7 @@ import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
-const productAnswer = productDetailsSchema
+export const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema.meta({ example: 'product_mug' }),
     version: z

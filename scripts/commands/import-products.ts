@@ -6,9 +6,8 @@ import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { MAX_QUANTITY } from '../../domain/stock/events.js';
 import { limitHeapGrowth } from '../heap.js';
-import { HEAP_GROWTH, SOME_REFUSED, withImportShop } from '../import-run.js';
+import { HEAP_GROWTH, type ImportShop, SOME_REFUSED, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
-import type { ImportShop } from './import.js';
 
 const DEFAULT_CURRENCY = 'EUR';
 const DEFAULT_STOCK = 100;

@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { fileSource } from '../../commands/import/source.js';
 import { FIXTURE, FIXTURE_COUNTS } from '../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../test/import-world.js';
-import { type ImportShop, importCommand } from './import.js';
+import type { ImportShop } from '../import-run.js';
+import { importCommand } from './import.js';
 
 interface Run {
   out: string;

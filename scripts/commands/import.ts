@@ -8,36 +8,15 @@ import {
   type Pages,
   readPages,
 } from '../../commands/import/online-retail/books.js';
-import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
-import type { ProductImportDeps } from '../../commands/import/products/run.js';
-import type { Source } from '../../commands/import/source.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
 import { limitHeapGrowth } from '../heap.js';
-import { HEAP_GROWTH, withImportShop } from '../import-run.js';
+import { HEAP_GROWTH, type ImportShop, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import { table } from '../table.js';
 import { productImportCommand } from './import-products.js';
 import { stockImportCommand } from './import-stock.js';
-
-/** The shop as an import needs it. */
-export interface ImportShop extends ImportPorts {
-  settings: ProductImportDeps['settings'];
-  /** The file of this path or `s3://bucket/key`. */
-  source(name: string): Source;
-  /** Commits that this process has appended so far. */
-  commits(): number;
-  /** Runs the projectors unless another process does. Resolves on abort. */
-  hostProjectors(signal: AbortSignal): Promise<void>;
-  /**
-   * Resolves when the read models show the commits of this run and those of an earlier one. Without any, when they have reached
-   * the last commit of the log. Rejects with the signal's reason.
-   */
-  caughtUp(signal: AbortSignal, earlier?: ReadonlyMap<StreamId, number>): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface ImportSummary extends Counts {
   seconds: number;

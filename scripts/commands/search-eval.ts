@@ -119,6 +119,7 @@ function searchOf(endpoints: readonly Endpoint[], cursors: Seal): (text: string)
       query: query?.data,
       body: undefined,
       caller: { role: 'public', id: 'search-eval' },
+      address: '127.0.0.1',
       requestId: 'search-eval',
       seen: new Map(),
       waitMs: 0,

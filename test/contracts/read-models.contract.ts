@@ -2,12 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 // The contract of every adapter of a read model's queries, on data that its sink and the projector have written.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { Money } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Agenda, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { AlsoBoughtQueries } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
+import type { CustomerQueries } from '../../projections/models/customers.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
@@ -28,7 +31,7 @@ import type { Sink } from '../../projections/runtime/sink.js';
 import { openedReturn } from '../../read-api/views/opened.js';
 import { openedOrder } from '../../read-api/views/opened-order.js';
 import { createOrderView } from '../../read-api/views/order.js';
-import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
+import { ADA, BOB, createShop, fill, GUEST, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 import { the } from '../the.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
@@ -1053,6 +1056,29 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
   });
 }
 
+export function alsoBoughtContract(open: Open<AlsoBoughtQueries>): void {
+  it('names what is bought together, the best first, and what sells most', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const sku of ['MUG', 'TEA', 'POT', 'LAMP']) await sell(shop, sku, 500, 20);
+    const baskets = [{ MUG: 1, TEA: 1 }, { MUG: 1, TEA: 2 }, { MUG: 1, POT: 1 }, { LAMP: 1 }];
+    for (const lines of baskets) {
+      const body = { paymentMethod: 'pm_card_visa' };
+      await shop.call(`post /v1/carts/${await fill(shop, lines as never)}/checkout`, { caller: ADA, body });
+    }
+    await show(shop, model);
+    const { queries } = model;
+    expect(await queries.boughtWith(['MUG'], 10)).to.deep.equal(['product_TEA', 'product_POT']);
+    expect(await queries.boughtWith(['MUG'], 1)).to.deep.equal(['product_TEA']);
+    expect(await queries.boughtWith(['LAMP'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['NONE'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith([], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['TEA', 'POT'], 10), 'of both, without themselves').to.deep.equal(['product_MUG']);
+    expect((await queries.selling(10)).slice(0, 2)).to.deep.equal(['product_MUG', 'product_TEA']);
+    expect(await queries.selling(10)).to.have.length(4);
+  });
+}
+
 export function agendaContract(open: Open<Agenda>): void {
   it('names the stuck checkouts, longest due first, and none that has ended', async () => {
     const shop = createShop();
@@ -1090,5 +1116,36 @@ export function currentCartsContract(open: Open<CurrentCartQueries>): void {
     await shop.submit(first);
     await show(shop, model);
     expect(await model.queries.of(the(ADA.customerId))).to.equal(undefined);
+  });
+}
+
+export function customersContract(open: Open<CustomerQueries>): void {
+  it('find an account by its id and by the key of its address, until its customer is forgotten', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const [email, name] of [
+      ['ada@example.com', 'Ada'],
+      ['bob@example.com', 'Bob'],
+    ]) {
+      await shop.call('post /v1/customers', { body: { email, name, password: 'password' } });
+    }
+    await shop.call('post /v1/me/payment-methods', { caller: GUEST, body: { paymentMethod: 'pm_card_visa' } });
+    const customerId = the(await shop.accounts.authenticate('ada@example.com', 'password'));
+    const caller: Caller = { role: 'customer', id: customerId, customerId };
+    await shop.call('patch /v1/customers/me', { caller, body: { name: 'Ada L.', consent: { marketing: true } } });
+    await show(shop, model);
+    const { queries } = model;
+    const found = the(await queries.byEmailKey(shop.emailKeyOf('Ada@EXAMPLE.com')));
+    expect(found).to.deep.equal(await queries.byId(customerId));
+    expect(found.customerId).to.equal(customerId);
+    expect(found.account).to.deep.include({ name: 'Ada L.', email: 'ada@example.com', isVerified: false });
+    expect(found.account.marketing?.agreed).to.equal(true);
+    expect(await queries.byEmailKey(shop.emailKeyOf('nobody@example.com'))).to.equal(undefined);
+    expect(await queries.byId(the(GUEST.customerId)), 'a guest has no account').to.equal(undefined);
+    await shop.call('delete /v1/customers/me', { caller });
+    await show(shop, model);
+    expect(await queries.byId(customerId)).to.equal(undefined);
+    expect(await queries.byEmailKey(shop.emailKeyOf('ada@example.com'))).to.equal(undefined);
+    expect((await queries.byEmailKey(shop.emailKeyOf('bob@example.com')))?.account.name).to.equal('Bob');
   });
 }
