@@ -21,7 +21,6 @@ const SERVICE_OF = {
   shipments: 'order',
   returns: 'order',
   customers: 'identity',
-  'customers/me': 'order',
   me: 'order',
   'me/payment-methods': 'payment',
   payments: 'payment',
