@@ -44,6 +44,7 @@ import { createStockPlaces } from './stock/places.js';
 import { stockEndpoints } from './stock/stock.js';
 import { createTariffs, type Tariffs } from './tariffs/current-tariffs.js';
 import { type TariffEndpointsDeps, tariffEndpoints } from './tariffs/tariffs.js';
+import { type ViewEndpointsDeps, viewEndpoints } from './view/views.js';
 
 /** The current prices. Carts are shown at the same quotes at which they are ordered. */
 interface Pricing {
@@ -85,6 +86,8 @@ export interface WriteSideDeps {
   forgetting: PersonalEndpointsDeps['forgetting'];
   emailKeyOf: EmailKeyOf;
   settings: CurrentSettings;
+  viewStream: ViewEndpointsDeps['views'];
+  sessionOf: ViewEndpointsDeps['sessionOf'];
   /** Number of carts and SKUs to cache. By default each lookup has its own number. */
   cacheSize?: number;
 }
@@ -148,6 +151,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...paymentEndpoints({ runner, payments, personal, view: views.refund }),
     ...profileEndpoints({ runner, personal, addresses, preferences, view: views.account }),
     ...personalEndpoints({ forgetting: deps.forgetting }),
+    ...viewEndpoints({ runner, views: deps.viewStream, sessionOf: deps.sessionOf, clock }),
     ...paymentMethodEndpoints({ methods: savedMethods, view: views.paymentMethod }),
   ];
 }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { States } from '../domain/kernel/states.js';
+import type { AlsoBoughtQueries } from '../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../projections/models/catalogue.js';
 import type { CustomerQueries } from '../projections/models/customers.js';
 import type { OrderQueries } from '../projections/models/orders.js';
@@ -28,6 +29,7 @@ import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payme
 import { paymentQuery } from './queries/payments.js';
 import { type ProductQueryDeps, productQueries } from './queries/products.js';
 import { projectionEndpoints } from './queries/projections.js';
+import { type RecommendationQueryDeps, recommendationQueries } from './queries/recommendations.js';
 import { returnQuery } from './queries/returns.js';
 import { shipmentQuery } from './queries/shipments.js';
 import { shopQuery } from './queries/shop.js';
@@ -68,6 +70,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
   queries: {
     catalogue: ReadModel<CatalogueQueries>;
     productPage: ReadModel<ProductPageQueries>;
+    alsoBought: ReadModel<AlsoBoughtQueries>;
     productSearch: ReadModel<ProductSearchQueries>;
     customers: ReadModel<CustomerQueries>;
     orders: ReadModel<OrderQueries>;
@@ -75,6 +78,8 @@ export interface ReadSideDeps extends StreamQueryDeps {
     stock: ReadModel<StockQueries>;
   };
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
+  browsing: RecommendationQueryDeps['browsing'];
+  sessionOf: RecommendationQueryDeps['sessionOf'];
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
   earliestOf: LogReader['earliestOf'];
@@ -93,6 +98,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
   return [
     ...streamQueries(deps),
     ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
+    ...recommendationQueries({ ...deps, ...queries }),
     ...orderQueries({ ...queries, personal, emailKeyOf }),
     customerQuery({ ...queries, emailKeyOf, view: deps.views.account }),
     ...workListQueries({ ...queries, personal }),

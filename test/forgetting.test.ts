@@ -13,6 +13,7 @@ import { createPersonalData } from '../infra/crypto/personal-data.js';
 import { createDynamoSubjectKeys } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createPostgresSubjectKeys } from '../infra/crypto/subject-keys-postgres.js';
 import { recordsOf } from '../infra/idempotency/port.js';
+import { derivedId } from '../infra/ids.js';
 import { createPool } from '../infra/postgres.js';
 import { describeWith, type TestEngines } from './engines.js';
 import { everythingStored, objectsIn, placesWith, type StoredPart } from './everything-stored.js';
@@ -116,6 +117,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await support.patch(`/v1/orders/${orders.unsent}/shipping-address`, { line1: CANARIES.moved });
     await sendBack(orders.returned);
     await explain(orders);
+    await viewed();
   });
 
   after(endPrograms);
@@ -129,6 +131,18 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     const { status, body } = await guest.post(`${cart}/checkout`, checkout, once());
     expect(status, JSON.stringify(body)).to.be.within(201, 202);
     return body.id;
+  }
+
+  /** Both customers look at two products. Resolves once it is recorded. */
+  async function viewed(): Promise<void> {
+    const { body } = await zoe.get('/v1/products?limit=2');
+    for (const guest of [zoe, bob]) {
+      for (const { id } of body.data)
+        expect((await guest.post('/v1/me/views', { productId: id })).status).to.equal(202);
+      await eventually('the views are recorded', async () =>
+        expect((await guest.get('/v1/me/export')).body.views).to.have.length(2),
+      );
+    }
   }
 
   async function sendBack(orderId: string): Promise<void> {
@@ -282,6 +296,16 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expect(answersIn(stored, bob.customerId)).to.equal(answersIn(earlier, bob.customerId)).and.to.be.above(0);
     const rows = stored.flatMap(({ place, content }) => (/sessions/.test(place) ? [JSON.stringify(content)] : []));
     expect(rows.join()).to.include(bob.customerId).and.not.include(zoe.customerId);
+  });
+
+  it('has no views, not even under a hash, and those of others stay', async () => {
+    const hashOf = ({ customerId }: Guest) => derivedId('views', customerId);
+    expect(placesWith(hashOf(zoe), earlier)).to.have.length.above(0);
+    await eventually('they are deleted', async () => {
+      const stored = await everythingStored(environment);
+      expect(placesWith(hashOf(zoe), stored)).to.deep.equal([]);
+      expect(placesWith(hashOf(bob), stored)).to.have.length.above(0);
+    });
   });
 
   it('cannot log in any more, and another person may have the address', async () => {

@@ -39,6 +39,7 @@ import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
 import { createMemoryCredentials, createMemoryPreferences, plainPasswords } from './memory-accounts.js';
+import { createMemoryViews } from './memory-views.js';
 import { openProcesses } from './processes.js';
 import { readModel } from './read-model.js';
 import { the } from './the.js';
@@ -119,6 +120,8 @@ export function createShop({
   const reader = createCurrentCartReader({ currentCarts: readModel(queries), states: runner });
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
+  const viewStream = createMemoryViews();
+  const sessionOf = (customerId: string) => `session of ${customerId}`;
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
   const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
   const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
@@ -169,6 +172,8 @@ export function createShop({
       provider: 'test',
       emailKeyOf,
       settings: createCurrentSettings({ runner, clock }),
+      viewStream,
+      sessionOf,
       ...caches,
     }),
     ...opsEndpoints({ operations }),
@@ -237,6 +242,8 @@ export function createShop({
     processes,
     personal,
     emailKeyOf,
+    viewStream,
+    sessionOf,
     guests,
     preferences,
     accounts,

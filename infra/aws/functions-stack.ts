@@ -160,17 +160,19 @@ export class FunctionsStack extends Stack {
     const target = this.aliases[name];
     for (const trigger of definitionOf(name).triggers) {
       if (trigger.kind === 'kinesis') {
-        new lambda.EventSourceMapping(this, `Commits-${name}`, {
+        const isOfViews = trigger.stream === 'views';
+        const lostBatches = this.queues['lost-batches'].queue.queueArn;
+        new lambda.EventSourceMapping(this, `${isOfViews ? 'Views' : 'Commits'}-${name}`, {
           target,
-          eventSourceArn: this.props.data.stream.streamArn,
+          eventSourceArn: isOfViews ? this.props.data.views.streamArn : this.props.data.stream.streamArn,
           startingPosition: lambda.StartingPosition.TRIM_HORIZON,
           batchSize: trigger.batchSize,
           parallelizationFactor: trigger.parallelism,
           bisectBatchOnError: true,
-          reportBatchItemFailures: true,
+          reportBatchItemFailures: !isOfViews,
           retryAttempts: trigger.retries,
           maxRecordAge: Duration.seconds(trigger.maxAgeS),
-          onFailure: { bind: () => ({ destination: this.queues['lost-batches'].queue.queueArn }) },
+          ...(!isOfViews && { onFailure: { bind: () => ({ destination: lostBatches }) } }),
         });
       }
       if (trigger.kind === 'sqs') {

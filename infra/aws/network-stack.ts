@@ -15,6 +15,7 @@ const ENDPOINTS = {
   kms: ec2.InterfaceVpcEndpointAwsService.KMS,
   secrets: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
   lambda: ec2.InterfaceVpcEndpointAwsService.LAMBDA,
+  kinesis: ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
   mail: ec2.InterfaceVpcEndpointAwsService.EMAIL_SMTP,
 } as const;
 

@@ -85,6 +85,7 @@ export function statementsOf(name: FunctionName, stack: Stack, props: Statements
   const { data, queueArns } = props;
   const ofTriggers = triggers.flatMap((trigger) => {
     if (trigger.kind === 'kinesis') {
+      if (trigger.stream === 'views') return [allow(READ_STREAM, [data.views.streamArn])];
       return [allow(READ_STREAM, [data.stream.streamArn]), allow(['sqs:SendMessage'], [queueArns['lost-batches']])];
     }
     return trigger.kind === 'sqs' ? [allow(READ_QUEUE, [queueArns[trigger.queue]])] : [];
@@ -119,6 +120,8 @@ function statementsOn(
       const bucketArn = `arn:aws:s3:::${data.objectsName}`;
       return [allow(onBucket, [bucketArn]), allow(onObjects, [`${bucketArn}/${namespace}/*`])];
     }
+    case 'views':
+      return [allow(actions, [data.views.streamArn])];
     case 'opensearch':
       return [allow(actions, [`${data.search.domainArn}/*`])];
     case 'payment-provider': {

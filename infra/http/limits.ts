@@ -68,6 +68,14 @@ export const WEBHOOKS_PER_MINUTE = 6_000;
 /** All requests of one caller per minute. A request without a token counts for its address. */
 export const REQUESTS_PER_MINUTE = 600;
 
+/**
+ * A watched answer, such as an order, is made again at this interval, for so long. After that, or if the connection breaks, the
+ * client waits and asks again. The time is below the limits of load balancers and of API Gateway (29 s).
+ */
+export const WATCH_EVERY_MS = 500;
+export const WATCH_FOR_MS = 20_000;
+export const WATCH_RETRY_MS = 1_000;
+
 /** How long a browser may cache the answer to a preflight request, in seconds. */
 export const CORS_MAX_AGE_S = 600;
 

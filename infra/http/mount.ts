@@ -15,6 +15,7 @@ import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
 import type { Once } from './once.js';
 import { type Input, schemasOf, validatorOf } from './validation.js';
+import { sendChanges } from './watch.js';
 
 export interface MountDeps {
   admit: Admit;
@@ -22,10 +23,13 @@ export interface MountDeps {
   cursors: SealFor;
   metrics: HttpMetrics;
   clock: Clock;
+  /** Nothing of an answer is sent before its end. */
+  isBuffered: boolean;
 }
 
-export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, clock }: MountDeps): RequestHandler {
-  const { method, path, roles, idempotency, signedBy } = endpoint;
+export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
+  const { admit, once, cursors, metrics, clock, isBuffered } = deps;
+  const { method, path, roles, idempotency, signedBy, isWatched } = endpoint;
   const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
   /** PUT on a resource path may create the resource. */
@@ -79,6 +83,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
           },
           execute,
         ));
+    if (isWatched) return sendChanges(req, res, answer, execute, { isBuffered });
     if (answer.stream) return finishInParts(res, answer, answer.stream);
     finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };

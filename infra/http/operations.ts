@@ -8,7 +8,7 @@ import type { Away } from '../../projections/runtime/lane.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
 import { consoleFiles } from './console.js';
 import { contextOf } from './context.js';
-import { docsPage, welcomePage } from './docs.js';
+import { referenceFiles, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
@@ -53,7 +53,6 @@ const WELCOME = {
 export function operations({ endpoints, readiness, registry, tokenKeys = () => ({ keys: [] }) }: OperationsDeps) {
   const document = lazily(() => openApiDocument(endpoints));
   const json = lazily(() => JSON.stringify(document(), undefined, 2));
-  const page = lazily(() => docsPage(document()));
 
   async function welcome(req: Request, res: Response): Promise<Answer> {
     res.vary('Accept');
@@ -76,7 +75,7 @@ export function operations({ endpoints, readiness, registry, tokenKeys = () => (
     '/.well-known/jwks.json': async () =>
       answerOf({ status: 200, body: tokenKeys(), headers: { 'Cache-Control': `public, max-age=${KEYS_MAX_AGE_S}` } }),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
-    '/docs': async () => html(page()),
+    ...referenceFiles(document),
     ...consoleFiles(),
   } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }

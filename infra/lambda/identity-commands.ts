@@ -5,11 +5,12 @@ import { ConfigError } from '../config.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { createSmtpMailer } from '../mail/smtp-mailer.js';
+import { viewParts } from '../modules/aws/views.js';
 import { lazy } from '../modules/parts.js';
 import { apiHandler } from './api.js';
 import { given } from './open.js';
 import { paymentParts } from './payments.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
 const NO_MAIL_SERVER: Mailer = {
   send: async () => {
@@ -19,8 +20,9 @@ const NO_MAIL_SERVER: Mailer = {
 };
 
 export const handler = apiHandler('identity-commands', {
-  ...relationalApiParts,
+  ...relationalStoreParts,
   ...paymentParts,
+  ...viewParts,
   tokens: ({ config: { dataDir, tokenKey }, clock }) =>
     lazy(async () =>
       createTokens({ key: await loadTokenKey({ dataDir, given: given(tokenKey, 'COMMERCE_TOKEN_KEY') }), clock }),

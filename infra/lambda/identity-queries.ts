@@ -1,5 +1,5 @@
 // Customers, for support.
 import { apiHandler } from './api.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('identity-queries', relationalApiParts);
+export const handler = apiHandler('identity-queries', relationalStoreParts);

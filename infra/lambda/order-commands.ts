@@ -1,6 +1,6 @@
 // Carts, checkouts, orders, shipments and returns.
 import { apiHandler } from './api.js';
 import { paymentParts } from './payments.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('order-commands', { ...relationalApiParts, ...paymentParts });
+export const handler = apiHandler('order-commands', { ...relationalStoreParts, ...paymentParts });

@@ -1,5 +1,8 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
+import { createPostgresViewStream, prepareViewStream } from '../browsing/stream-postgres.js';
+import { createBrowsingStore } from '../browsing/texts.js';
+import { createPostgresTexts, prepareBrowsing } from '../browsing/texts-postgres.js';
 import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
@@ -13,7 +16,7 @@ import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
 import { createPostgresCustomers } from '../read-models/customers.postgres.js';
-import { productPageQueries, stockQueries } from '../read-models/documents.js';
+import { alsoBoughtQueries, productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
@@ -43,6 +46,8 @@ export const embeddedParts = {
   profileEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'profile', LOOKS)]),
 
   profileStores: () => lazy(() => []),
+
+  profileServers: () => lazy(() => []),
 
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
@@ -88,6 +93,20 @@ export const embeddedParts = {
       return records;
     }),
 
+  viewStream: ({ postgres: { pool }, log }) =>
+    lazy(async () => {
+      await prepareViewStream(pool);
+      return createPostgresViewStream({ pool, log });
+    }),
+
+  browsing: ({ postgres: { pool }, clock, lifecycle }) =>
+    lazy(async () => {
+      await prepareBrowsing(pool);
+      const texts = createPostgresTexts(pool, clock);
+      purgeNowAndThen(() => texts.purge(), lifecycle);
+      return createBrowsingStore(texts);
+    }),
+
   rateLimiter: ({ config: { quotas } }) => lazy(() => createMemoryRateLimiter(quotas)),
 
   sinks: ({ postgres: { pool } }) =>
@@ -107,6 +126,7 @@ export const embeddedParts = {
       catalogue: (build) => createPostgresCatalogue(pool, build),
       productSearch: (build) => createPostgresProductSearch(pool, build),
       productPage: (build) => productPageQueries(postgresTable(pool, build)),
+      alsoBought: (build) => alsoBoughtQueries(postgresTable(pool, build)),
     })),
 } satisfies Recipes<ProfileParts>;
 

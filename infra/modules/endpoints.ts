@@ -48,6 +48,9 @@ export const endpointParts = {
       'openings',
       'queries',
       'rebuilds',
+      'viewStream',
+      'browsing',
+      'sessionOf',
     ]);
     return lazy(() => {
       const { runner: states, queries } = parts;

@@ -34,6 +34,7 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { createPasswords } from '../identity/passwords.js';
 import { findPreviousTokenKey, loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
+import { derivedId } from '../ids.js';
 import { loggedError } from '../logged-error.js';
 import { createInBackground } from '../mail/in-background.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
@@ -76,6 +77,8 @@ export const shopParts = {
   seals: ({ masterKey }) => lazy(() => createSeals(masterKey)),
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
+
+  sessionOf: constant((customerId: string) => derivedId('views', customerId)),
 
   personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
     lazy(() => {
@@ -129,6 +132,8 @@ export const shopParts = {
     preferences,
     mailer,
     idempotency,
+    viewStream,
+    sessionOf,
     paymentService: { methods },
   }) =>
     lazy((): Parts['holders'] => [
@@ -139,6 +144,7 @@ export const shopParts = {
       { name: 'preferences', forget: (customerId) => preferences.forget(customerId) },
       { name: 'mails', forget: (customerId) => mailer.forget(customerId) },
       { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'views', forget: (customerId) => viewStream.forget(sessionOf(customerId)) },
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
 
@@ -227,6 +233,7 @@ export const shopParts = {
       catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
       productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
       productPage: readModelOf(served.productPage, queriesOf.productPage),
+      alsoBought: readModelOf(served.alsoBought, queriesOf.alsoBought),
     })),
 
   rebuilds: ({

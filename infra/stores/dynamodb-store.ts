@@ -32,8 +32,10 @@ export const TABLES = {
   mark: 'store-mark',
 } as const;
 
-/** The stream of a shop. */
+/** The stream of a shop's commits. */
 export const STREAM = 'commits';
+/** The stream of what its customers look at. */
+export const VIEW_STREAM = 'views';
 
 const MARK_ID = 'log';
 

@@ -1,5 +1,7 @@
 // The read models of the profile `aws` that are in Postgres.
+
 import type { Pool } from 'pg';
+import type { Sink } from '../../../projections/runtime/sink.js';
 import { createPostgresAgenda } from '../../read-models/agenda.postgres.js';
 import { createPostgresCurrentCarts } from '../../read-models/current-carts.postgres.js';
 import { createPostgresCustomers } from '../../read-models/customers.postgres.js';
@@ -7,7 +9,9 @@ import { stockQueries } from '../../read-models/documents.js';
 import { createPostgresOrders } from '../../read-models/orders.postgres.js';
 import { postgresTable } from '../../read-models/postgres-documents.js';
 import { createPostgresWorkLists } from '../../read-models/work-lists.postgres.js';
-import type { QueriesOf } from '../parts.js';
+import { createPostgresSink } from '../../sinks/postgres.js';
+import type { Parts, PostgresServer, QueriesOf } from '../parts.js';
+import { admitted } from './servers.js';
 
 export function relationalQueries(
   pool: Pool,
@@ -20,4 +24,8 @@ export function relationalQueries(
     currentCarts: (build) => createPostgresCurrentCarts(pool, build),
     agenda: (build) => createPostgresAgenda(pool, build),
   };
+}
+
+export function relationalSink(server: PostgresServer, admit: Parts['admit']): Sink {
+  return admitted(createPostgresSink(server.pool), server, admit);
 }
