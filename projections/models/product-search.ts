@@ -2,7 +2,13 @@
 import { type Money, sum } from '../../domain/kernel/money.js';
 import type { Page, PageRequest } from './page.js';
 import { withPart } from './parts.js';
-import { type ProductDocument, type ProductView, productProjection, productView } from './product.js';
+import {
+  type ProductDocument,
+  type ProductModelEvent,
+  type ProductView,
+  productProjection,
+  productView,
+} from './product.js';
 import { searchWords } from './search-words.js';
 import { byName, filterKey, folded, indexedWords, sortKey } from './texts.js';
 
@@ -137,9 +143,11 @@ const STOCK_POINTS = 0.3;
 const POPULARITY_POINTS = 0.1;
 
 /** Only published products are found, so the others need none of the fields that are made here. */
-function searchable(document: ProductSearchDocument): ProductSearchDocument {
+function searchable(document: ProductSearchDocument, { type }: ProductModelEvent): ProductSearchDocument {
   const view = productView(document);
   if (view?.status !== 'published') return withoutMade(document);
+  // Making the words takes far longer than all else that a sale changes.
+  if (type === 'StockShipped') return { ...document, ...salesOf(document, view) };
   const { title, brand, description, categories = [], variants } = view;
   const attributes = Object.entries(view.attributes ?? {});
   const isOf = (names: { test(name: string): boolean }) => (entry: [string, unknown]) => names.test(folded(entry[0]));
@@ -155,8 +163,6 @@ function searchable(document: ProductSearchDocument): ProductSearchDocument {
   ];
   const facets = facetsOf(view);
   const named = attributesOf(attributes);
-  const inStock = variants.some((variant) => variant.inStock);
-  const sold = sum((document.shipped ?? []).map(({ units }) => units));
   const { stems, ranked, brevity } = searchWords({
     title,
     brand,
@@ -173,8 +179,7 @@ function searchable(document: ProductSearchDocument): ProductSearchDocument {
     stems,
     ranked,
     brevity,
-    standing: Number(((inStock ? STOCK_POINTS : 0) + POPULARITY_POINTS * Math.log10(1 + sold)).toFixed(4)),
-    sold,
+    ...salesOf(document, view),
     titleKey: sortKey(title),
     codeKeys: codes.map(filterKey),
     facetValues: [...facets.values()],
@@ -183,6 +188,13 @@ function searchable(document: ProductSearchDocument): ProductSearchDocument {
     attributeKeys: [...named.keys()],
     lowestPrices: lowestOf(variants.flatMap(({ prices }) => prices)),
   };
+}
+
+function salesOf({ shipped = [] }: ProductSearchDocument, { variants }: ProductView) {
+  const inStock = variants.some((variant) => variant.inStock);
+  const sold = sum(shipped.map(({ units }) => units));
+  const standing = (inStock ? STOCK_POINTS : 0) + POPULARITY_POINTS * Math.log10(1 + sold);
+  return { standing: Number(standing.toFixed(4)), sold };
 }
 
 const MADE: ReadonlySet<string> = new Set([

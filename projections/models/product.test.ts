@@ -42,13 +42,13 @@ const histories = [
   mug,
   stockOf('MUG-S', 'main', { type: 'ReserveStock', sku: 'MUG-S', location: 'main', reservationId: 'r1', quantity: 2 }),
   stockOf('MUG-L', 'main', { type: 'ReserveStock', sku: 'MUG-L', location: 'main', reservationId: 'r1', quantity: 2 }),
-  stockOf('MUG-L', 'leeds', {
-    type: 'ReserveStock',
-    sku: 'MUG-L',
-    location: 'leeds',
-    reservationId: 'r1',
-    quantity: 1,
-  }),
+  stockOf(
+    'MUG-L',
+    'leeds',
+    { type: 'ReserveStock', sku: 'MUG-L', location: 'leeds', reservationId: 'r1', quantity: 1 },
+    { type: 'CommitReservation', sku: 'MUG-L', location: 'leeds', reservationId: 'r1' },
+    { type: 'ShipReservation', sku: 'MUG-L', location: 'leeds', reservationId: 'r1' },
+  ),
 ];
 
 describe('The product read models', () => {
@@ -118,6 +118,19 @@ describe('The product read models', () => {
     expect(found!.facetKeys).to.have.members(['brand:acme', 'category:kitchen', 'inStock:true']);
     expect(found!.facetValues).to.have.members(['brand:Acme', 'category:kitchen', 'inStock:true']);
     expect(found!.words!.split(' ')).to.include.members(['blue', 'mug', 'acme', 'mug-s', 'mug-l']);
+  });
+
+  it('count the units sold of a published product without making its words again', () => {
+    const shipped = the(the(histories[3]).find(({ type }) => type === 'StockShipped'));
+    const before = { ...the(project(productSearch, histories.flat()).get(ID)), words: 'kept', facetValues: ['kept'] };
+    const { evolve } = the(productSearch.on.StockShipped);
+    expect([before.sold, before.standing]).to.deep.equal([1, 0.3301]);
+    expect(evolve(before, shipped as never, ID, 0)).to.deep.equal({
+      ...before,
+      shipped: [{ location: 'MUG-L@leeds', units: 2 }],
+      sold: 2,
+      standing: 0.3477,
+    });
   });
 });
 

@@ -72,15 +72,15 @@ function detailsIn(part: ProductPart): Omit<ProductDetails, 'attributes'> {
   return Object.fromEntries(entries) as Omit<ProductDetails, 'attributes'>;
 }
 
-type ProductModelEvent =
+export type ProductModelEvent =
   | ProductEvent
   | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' | 'StockShipped' }>;
 type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
 
-/** A read model of products. `derive` adds the fields that its queries need to a document that has changed. */
+/** A read model of products. `derive` adds the fields that its queries need to a document that an event has changed. */
 export function productProjection<D extends ProductDocument = ProductDocument>(
   definition: Pick<Projection<D>, 'name' | 'version' | 'fields' | 'indexes' | 'beside'>,
-  derive: (document: D) => D = (document) => document,
+  derive: (document: D, event: ProductModelEvent) => D = (document) => document,
   /** Handlers that change the document further, after those of all product read models. */
   more: Projection<D, ProductModelEvent>['on'] = {},
 ): Projection<D, ProductModelEvent> {
@@ -120,12 +120,15 @@ function versioned({ keys, evolve }: AnyHandler): AnyHandler {
   };
 }
 
-function deriving({ keys, evolve }: AnyHandler, derive: (document: ProductDocument) => ProductDocument): AnyHandler {
+function deriving(
+  { keys, evolve }: AnyHandler,
+  derive: (document: ProductDocument, event: ProductModelEvent) => ProductDocument,
+): AnyHandler {
   return {
     keys,
     evolve(before, event, key, at) {
       const after = evolve(before, event, key, at);
-      return after && after !== before ? derive(after) : after;
+      return after && after !== before ? derive(after, event) : after;
     },
   };
 }
