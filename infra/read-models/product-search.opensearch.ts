@@ -1,5 +1,6 @@
 // Product search in OpenSearch, on the words that the projection makes and the points of the plan.
 import { type Client, errors } from '@opensearch-project/opensearch';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import { defined } from '../../domain/kernel/json.js';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
@@ -27,10 +28,12 @@ import { SHIPPED_SYNONYMS, synonymsOf } from '../../projections/models/synonyms.
 import { physicalName } from '../../projections/runtime/projection.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 
+const ENGINE = 'OpenSearch';
+
 /** A request without an answer is abandoned after this time. The driver tries the next node itself. */
 const REQUEST = { requestTimeout: 5_000, maxRetries: 1 };
 
-/** After this time OpenSearch answers with what it has found. */
+/** After this time OpenSearch answers with what it has found. Such an answer counts as none. */
 const TIMEOUT = '2s';
 
 /** Titles that are read to correct a word. */
@@ -61,13 +64,15 @@ export function createOpenSearchProductSearch(
   const index = physicalName(projection);
 
   async function ask<A>(body: object): Promise<{ hits: Hit[]; total: number | undefined; aggregations: A }> {
-    const answer = await orUnavailable('OpenSearch', isAway, async () =>
+    const { body: answer } = await orUnavailable(ENGINE, isAway, async () =>
       client.search({ index, body: { track_total_hits: false, timeout: TIMEOUT, ...body } as never }, REQUEST),
     );
+    if (answer.timed_out) throw new Unavailable(ENGINE, `no complete answer within ${TIMEOUT}`);
+    if (answer._shards.failed > 0) throw new Unavailable(ENGINE, `${answer._shards.failed} shards did not answer`);
     return {
-      hits: answer.body.hits.hits as unknown as Hit[],
-      total: (answer.body.hits.total as { value: number } | undefined)?.value,
-      aggregations: answer.body.aggregations as unknown as A,
+      hits: answer.hits.hits as unknown as Hit[],
+      total: (answer.hits.total as { value: number } | undefined)?.value,
+      aggregations: answer.aggregations as unknown as A,
     };
   }
 
@@ -126,6 +131,7 @@ export function createOpenSearchProductSearch(
         const like = { fuzzy: { 'document.words': { value: word, fuzziness: 'AUTO:3,6', transpositions: true } } };
         const { hits } = await ask({
           query: { bool: { must: like, filter: PUBLISHED } },
+          sort: [{ _score: 'desc' }, { 'document.id': 'asc' }],
           size: LIKE_TITLES,
           _source: ['document.title'],
         });
