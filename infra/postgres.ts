@@ -115,6 +115,12 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_MESSAGE.test(error.message);
 }
 
+/** A statement with a timeout, after which its caller closes the connection. */
+export function timed(text: string, timeoutMs: number): pg.QueryConfig {
+  const config: pg.QueryConfig & { query_timeout: number } = { text, query_timeout: timeoutMs };
+  return config;
+}
+
 /** A prepared statement with a timeout. After it the connection is closed, too. */
 export function statement(name: string, text: string, values: unknown[], timeoutMs: number): pg.QueryConfig {
   // The driver's types know `query_timeout` for connections only.

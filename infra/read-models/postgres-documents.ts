@@ -4,7 +4,7 @@ import type { Pool, PoolClient } from 'pg';
 import { pairs } from '../../domain/kernel/collections.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { coalesce } from '../coalesce.js';
-import { createTableOnce, ENGINE, isTransient, withConnection, withJsonParser } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient, timed, withConnection, withJsonParser } from '../postgres.js';
 import { columnSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
@@ -82,9 +82,9 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
   function withSettings<T>(settings: Readonly<Record<string, string>>, work: (client: PoolClient) => Promise<T>) {
     return withConnection(pool, async (client) => {
       const all = Object.entries(settings).map(([setting, value]) => `set local ${setting} = '${value}'`);
-      await client.query(['begin', ...all].join('; '));
+      await client.query(timed(['begin', ...all].join('; '), STATEMENT_TIMEOUT_MS));
       const result = await work(client);
-      await client.query('commit');
+      await client.query(timed('commit', STATEMENT_TIMEOUT_MS));
       return result;
     });
   }

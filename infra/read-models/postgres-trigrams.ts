@@ -1,77 +1,60 @@
 // Texts with a word like another one, by the trigrams of Postgres's extension pg_trgm.
 import type { Pool } from 'pg';
-import { createTableOnce, ENGINE, isTransient, withConnection } from '../postgres.js';
-import { orUnavailable } from '../sinks/unavailable.js';
+import { createTableOnce, onlyRow, timed } from '../postgres.js';
+import type { PostgresTable } from './postgres-documents.js';
 
 /** Share of a word's trigrams that another word has at least: `labtop` and `laptop` share 0.57. */
 const SIMILARITY = 0.45;
 
-const TIMEOUT_MS = 3_000;
+const SETTINGS = { statement_timeout: '3s', 'pg_trgm.word_similarity_threshold': String(SIMILARITY) };
+
+/** A statement about the extension is abandoned after this time. */
+const EXTENSION_TIMEOUT_MS = 10_000;
 
 /** After a failure, such as a missing right to create the extension, the next attempt is made after this time. */
 const RETRY_AFTER_MS = 60_000;
 
 /**
- * Finds texts of a table with a word like the given one, the most similar first. The first call creates the extension and the
- * index. Without the right to do so, nothing is similar.
+ * Finds texts of a table with a word like the given one, the most similar first, equal ones by key. The first call starts to create
+ * the extension and the index. Until they are there, and without the right to create them, nothing is similar. Throws `Unavailable`.
  */
 export function trigrams(
   pool: Pool,
-  table: string,
+  table: PostgresTable<never>,
   expression: string,
 ): (word: string, limit: number) => Promise<string[]> {
-  let ready: Promise<string | undefined> | undefined;
+  let hasStarted = false;
+  /** The schema of the extension, once the index is there. */
+  let schema: string | undefined;
 
-  /** The schema of the extension. */
-  async function prepare(): Promise<string | undefined> {
+  async function prepare(): Promise<void> {
+    hasStarted = true;
     try {
-      await pool.query('create extension if not exists pg_trgm with schema public');
-      const { rows } = await pool.query<{ schema: string }>(
-        `select extnamespace::regnamespace::text as schema from pg_extension where extname = 'pg_trgm'`,
-      );
-      const schema = rows[0]?.schema;
-      if (schema === undefined) return undefined;
-      const index = `${table}_trigrams`;
-      const sql = `create index ${index} on ${table} using gin ((${expression}) ${schema}.gin_trgm_ops)`;
+      await pool.query(timed('create extension if not exists pg_trgm with schema public', EXTENSION_TIMEOUT_MS));
+      const look = `select extnamespace::regnamespace::text as schema from pg_extension where extname = 'pg_trgm'`;
+      const found = onlyRow(await pool.query<{ schema: string }>(timed(look, EXTENSION_TIMEOUT_MS))).schema;
+      const index = `${table.name}_trigrams`;
+      const sql = `create index ${index} on ${table.name} using gin ((${expression}) ${found}.gin_trgm_ops)`;
       await createTableOnce(pool, index, sql, 'read models');
-      return schema;
-    } catch (error) {
-      if (isTransient(error)) throw error;
-      return undefined;
+      schema = found;
+    } catch {
+      setTimeout(() => {
+        hasStarted = false;
+      }, RETRY_AFTER_MS).unref();
     }
   }
 
   return async (word, limit) => {
-    ready ??= prepare().then(
-      (schema) => {
-        if (schema === undefined) setTimeout(forget, RETRY_AFTER_MS).unref();
-        return schema;
-      },
-      (error) => {
-        forget();
-        throw error;
-      },
-    );
-    const schema = await orUnavailable(ENGINE, isTransient, () => ready as Promise<string | undefined>);
+    if (!hasStarted) void prepare();
     if (schema === undefined) return [];
-    return orUnavailable(ENGINE, isTransient, () =>
-      withConnection(pool, async (client) => {
-        await client.query(
-          `begin; set local statement_timeout = ${TIMEOUT_MS}; set local pg_trgm.word_similarity_threshold = ${SIMILARITY}`,
-        );
-        const { rows } = await client.query<{ text: string }>(
-          `select ${expression} as text from ${table}
-           where ${expression} operator(${schema}.%>) $1
-           order by ${expression} operator(${schema}.<->>) $1 limit $2`,
-          [word, limit],
-        );
-        await client.query('commit');
-        return rows.map(({ text }) => text);
-      }),
+    const rows = await table.select<{ text: string }>(
+      `select ${expression} as text from ${table.name}
+       where ${expression} operator(${schema}.%>) $1
+       order by ${expression} operator(${schema}.<->>) $1, key limit $2`,
+      [word, limit],
+      undefined,
+      SETTINGS,
     );
+    return rows.map(({ text }) => text);
   };
-
-  function forget(): void {
-    ready = undefined;
-  }
 }

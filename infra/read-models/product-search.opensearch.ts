@@ -138,9 +138,10 @@ export function createOpenSearchProductSearch(
         return hits.map(({ _source }) => _source.document.title ?? '');
       },
       async beginningWith(words, limit) {
-        const filter = words.map((word, place) => ({
-          [place === words.length - 1 ? 'prefix' : 'term']: { 'document.words': word },
-        }));
+        const filter = words.map((word, place) => {
+          const kind = place === words.length - 1 ? 'prefix' : 'term';
+          return anyOf(['document.words', 'document.categoryWords'].map((name) => ({ [kind]: { [name]: word } })));
+        });
         const { hits } = await ask({
           query: { bool: { filter: [PUBLISHED, ...filter] } },
           sort: [{ 'document.sold': { order: 'desc', missing: 0 } }, { 'document.id': 'asc' }],

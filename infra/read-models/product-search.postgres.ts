@@ -18,6 +18,7 @@ import {
   MAX_FACET_SPELLINGS,
   type ProductSearchQueries,
   type ProductSearchRequest,
+  type ProductSort,
   productSearch,
 } from '../../projections/models/product-search.js';
 import { productSearchQueries } from '../../projections/models/product-search-queries.js';
@@ -37,6 +38,13 @@ const LIKE_TITLES = 50;
  * because it does not know what that costs.
  */
 const SEARCH_SETTINGS = { statement_timeout: '3s', enable_seqscan: 'off' };
+
+/** The fields by which products are browsed, highest first. Each has an index of its own. */
+const BROWSED: { [sort in ProductSort]?: string } = {
+  relevance: 'standing',
+  newest: 'publishedAt',
+  popularity: 'sold',
+};
 
 interface Found {
   document: ProductView;
@@ -72,11 +80,17 @@ export function createPostgresProductSearch(
   const id = 'key';
   const published = `${field('status')} = 'published'`;
   const viewOf = keptViews(productView);
-  const similar = trigrams(pool, table.name, field('titleKey'));
+  const similar = trigrams(pool, table, field('titleKey'));
 
   /** Searches differ too much in their text for prepared statements. */
   function select<R extends object>(text: string, values: readonly unknown[], read?: (json: string) => unknown) {
     return table.select<R>(text, values, read, SEARCH_SETTINGS);
+  }
+
+  /** Without them a page of all products sorts the whole table. */
+  function indexOrder(sort: ProductSort): void {
+    const name = BROWSED[sort];
+    if (name) table.index(`by_${sort}`, [`(${numberOr0(field(name))}) desc`, id]);
   }
 
   /** Each currency whose prices are compared has its own index, because only the shop's settings name the currencies. */
@@ -103,7 +117,7 @@ export function createPostgresProductSearch(
         order by 2 ${descending ? 'desc' : 'asc'}, 1 limit ${bind(limit)})
       select document, key as id, page.sort_key as "sortKey" from page join ${table.name} using (key)
       order by page.sort_key ${descending ? 'desc' : 'asc'}, key`;
-    return asked.plan ? select<Found>(text, values, viewOf) : table.select<Found>(text, values, viewOf);
+    return select<Found>(text, values, viewOf);
   }
 
   async function findUnpriced(asked: Asked, limit: number, after?: Cursor): Promise<Found[]> {
@@ -179,6 +193,7 @@ export function createPostgresProductSearch(
     {
       async find(request, plan) {
         const { sort, limit, after, currency, price } = request;
+        if (!(plan && sort === 'relevance')) indexOrder(sort);
         const isByPrice = sort === 'price' || sort === '-price';
         const asked = { ...request, plan, lowestPrice: lowestPriceIn(currency, isByPrice || price !== undefined) };
         const [entries, facets, attributes] = await Promise.all([
@@ -204,11 +219,14 @@ export function createPostgresProductSearch(
 
       async beginningWith(words, limit) {
         const { values, bind } = placeholders();
-        const query = words.map((word, place) => (place === words.length - 1 ? `${lexeme(word)}:*` : lexeme(word)));
+        const conditions = words.map((word, place) => {
+          const query = bind(place === words.length - 1 ? `${lexeme(word)}:*` : lexeme(word));
+          return `(${field('words')} @@ ${query}::tsquery or ${field('categoryWords')} @@ ${query}::tsquery)`;
+        });
         const found = await select<Candidate & { categories: string[] | null; brand: string | null }>(
           `with page as materialized (
              select key, ${field('sold')} as sold from ${table.name}
-             where ${published} and ${field('words')} @@ ${bind(query.join(' & '))}::tsquery
+             where ${[published, ...conditions].join(' and ')}
              order by 2 desc nulls last, 1 limit ${bind(limit)})
            select key as id, document->>'title' as title, document->>'brand' as brand, document->'categories' as categories
            from page join ${table.name} using (key) order by page.sold desc nulls last, key`,
@@ -277,8 +295,8 @@ function relevance({ parts, bonuses }: SearchPlan, field: Field, bind: Bind): st
   const sums = [
     ...parts.map((ways) => `greatest(${ways.map(ofWay).join(', ')})`),
     ...bonuses.filter(({ tokens }) => tokens.length > 0).map(scored),
-    `coalesce(${field('standing')}, 0)::float8`,
-    `coalesce(${field('brevity')}, 0)::float8 * ${BREVITY_POINTS}`,
+    numberOr0(field('standing')),
+    `${numberOr0(field('brevity'))} * ${BREVITY_POINTS}`,
   ];
   return `(${sums.map((sum) => `(${sum})`).join(' + ')})`;
 }
@@ -287,19 +305,23 @@ function orderOf(asked: Asked, field: Field, bind: Bind): Order {
   const { sort, lowestPrice, plan } = asked;
   switch (sort) {
     case 'relevance': {
-      const key = plan ? relevance(plan, field, bind) : `coalesce(${field('standing')}, 0)::float8`;
+      const key = plan ? relevance(plan, field, bind) : numberOr0(field('standing'));
       return { key, type: 'float8', descending: true };
     }
     case 'title':
       return { key: field('titleKey'), type: 'text', descending: false };
     case 'newest':
-      return { key: `coalesce(${field('publishedAt')}, 0)::float8`, type: 'float8', descending: true };
+      return { key: numberOr0(field('publishedAt')), type: 'float8', descending: true };
     case 'popularity':
-      return { key: `coalesce(${field('sold')}, 0)::float8`, type: 'float8', descending: true };
+      return { key: numberOr0(field('sold')), type: 'float8', descending: true };
     case 'price':
     case '-price':
       return { key: lowestPrice, type: 'numeric', descending: sort === '-price' };
   }
+}
+
+function numberOr0(expression: string): string {
+  return `coalesce(${expression}, 0)::float8`;
 }
 
 /** A word of a tsquery, with any characters. */

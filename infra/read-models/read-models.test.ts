@@ -105,6 +105,21 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
         expect(names).to.have.members([`${table}_price_jpy`, `${table}_price_bhd`]);
       });
     });
+
+    it('reads a page of all products from the index of its order', async () => {
+      const { sink, projection, queries } = opened();
+      const table = tableName(projection);
+      await sink.open([projection]);
+      for (const sort of ['relevance', 'newest', 'popularity'] as const) {
+        await eventually(`the index by ${sort} is used`, async () => {
+          await queries.search({ sort, currency: 'GBP', limit: 5 });
+          const { rows } = await pool.query('select idx_scan from pg_stat_user_indexes where indexrelname = $1', [
+            `${table}_by_${sort}`,
+          ]);
+          expect(Number(rows[0]?.idx_scan)).to.be.above(0);
+        });
+      }
+    });
   });
   describe('The product page', () =>
     productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));

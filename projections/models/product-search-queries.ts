@@ -1,4 +1,5 @@
 // The queries of the product search over a store: which of its answers to give, and what to do if nothing has all words.
+import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ProductSearchQueries, ProductSearchRequest, ProductsFound } from './product-search.js';
 import { relaxed, type SearchPlan, searchPlan } from './search-plan.js';
 import { wordsIn } from './search-words.js';
@@ -18,14 +19,24 @@ export interface ProductSearchStore {
   find(request: ProductSearchRequest, plan: SearchPlan | undefined): Promise<ProductsFound>;
   /** True if there is a published product for this plan. */
   hasAny(plan: SearchPlan): Promise<boolean>;
-  /** Titles of products with a word like this one, the most similar first. */
+  /** Titles of products with a word like this one, the most similar first, equal ones by id. May throw `Unavailable`. */
   titlesLike(word: string): Promise<string[]>;
-  /** Published products with all of these words in title, brand or codes, most popular first. The last word may be longer. */
+  /** Published products with all of these words in title, brand, categories or codes, most popular first. The last may be longer. */
   beginningWith(words: readonly string[], limit: number): Promise<Candidate[]>;
 }
 
 export function productSearchQueries(store: ProductSearchStore, synonyms: () => Synonyms): ProductSearchQueries {
   const planOf = (text: string) => searchPlan(text, synonyms());
+
+  /** A word that cannot be corrected now stays as it is. */
+  async function titlesLike(word: string): Promise<string[]> {
+    try {
+      return await store.titlesLike(word);
+    } catch (error) {
+      if (error instanceof Unavailable) return [];
+      throw error;
+    }
+  }
 
   /** The text with words that no product has replaced by similar ones. Undefined if there are none. */
   async function corrected(text: string): Promise<string | undefined> {
@@ -34,7 +45,7 @@ export function productSearchQueries(store: ProductSearchStore, synonyms: () => 
     const found = await Promise.all(
       suspects.map(async (word) => {
         if (await store.hasAny(planOf(word))) return word;
-        return closestWord(word, await store.titlesLike(word)) ?? word;
+        return closestWord(word, await titlesLike(word)) ?? word;
       }),
     );
     const better = new Map(suspects.map((word, index) => [word, found[index] ?? word]));
@@ -56,8 +67,8 @@ export function productSearchQueries(store: ProductSearchStore, synonyms: () => 
       }
       const better = planOf(didYouMean);
       const half = relaxed(better);
-      const instead = half === undefined || (await store.hasAny(better)) ? better : half;
-      return { ...(await store.find(request, instead)), didYouMean };
+      if (half && !(await store.hasAny(better))) return store.find(request, half);
+      return { ...(await store.find(request, better)), didYouMean };
     },
 
     async suggest(text, limit) {

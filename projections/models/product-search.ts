@@ -69,6 +69,8 @@ export type ProductSearchDocument = ProductDocument & {
   shipped?: readonly { location: string; units: number }[];
   /** The words of title, brand and codes, for a search by common words only. */
   words?: string;
+  /** The words of categories, for suggestions. */
+  categoryWords?: string;
   stems?: string;
   ranked?: string;
   /** Points that depend on the product alone: for a short title, stock and popularity. */
@@ -92,11 +94,12 @@ export type ProductSearchDocument = ProductDocument & {
 export const productSearch = productProjection<ProductSearchDocument>(
   {
     name: 'product-search',
-    version: 6,
+    version: 7,
     fields: {
       id: 'keyword',
       status: 'keyword',
       words: 'text',
+      categoryWords: 'text',
       stems: 'text',
       ranked: 'text',
       brevity: 'number',
@@ -176,6 +179,7 @@ function searchable(document: ProductSearchDocument, { type }: ProductModelEvent
   return {
     ...document,
     words: indexedWords([title, brand ?? '', ...codes]).words,
+    categoryWords: indexedWords(categories).words,
     stems,
     ranked,
     brevity,
@@ -198,8 +202,8 @@ function salesOf({ shipped = [] }: ProductSearchDocument, { variants }: ProductV
 }
 
 const MADE: ReadonlySet<string> = new Set([
-  ...(['words', 'stems', 'ranked', 'standing', 'brevity', 'sold', 'titleKey', 'codeKeys', 'facetValues'] as const),
-  ...(['facetKeys', 'attributeValues', 'attributeKeys', 'lowestPrices'] as const),
+  ...(['words', 'categoryWords', 'stems', 'ranked', 'standing', 'brevity', 'sold', 'titleKey', 'codeKeys'] as const),
+  ...(['facetValues', 'facetKeys', 'attributeValues', 'attributeKeys', 'lowestPrices'] as const),
 ] satisfies (keyof ProductSearchDocument)[]);
 
 function withoutMade(document: ProductSearchDocument): ProductSearchDocument {

@@ -27,7 +27,9 @@ export function suggestionsOf(words: readonly string[], candidates: readonly Can
     .slice(0, Math.ceil(limit * NAMES_SHARE))
     .map(({ text }) => ({ text }));
   const seen = new Set(first.map(({ text }) => filterKey(text)));
-  const titles = candidates.flatMap(({ id, title = '' }): Suggestion[] => {
+  // Titles without the words, such as those of a category that has them, come last.
+  const having = candidates.filter(({ title = '', brand = '' }) => begins(`${brand} ${title}`, words));
+  const titles = [...new Set([...having, ...candidates])].flatMap(({ id, title = '' }): Suggestion[] => {
     if (seen.has(filterKey(title))) return [];
     seen.add(filterKey(title));
     return [{ text: title, productId: id }];
