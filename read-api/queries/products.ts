@@ -221,7 +221,11 @@ export function productQueries({ catalogue, productPage, productSearch, currency
           didYouMean: z
             .string()
             .optional()
-            .meta({ description: 'What was searched instead, because no product has the words as they were typed' }),
+            .meta({
+              description:
+                'The corrected words that were searched instead, because no product has the words as they were typed. Absent if ' +
+                'only half of the words were searched',
+            }),
         }),
       },
       async handle(request) {
