@@ -271,7 +271,7 @@ export const FUNCTIONS = {
   browsing: {
     ...projector('redis'),
     entry: 'infra/lambda/browsing.ts',
-    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: 10, maxAgeS: 3_600 }],
+    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: -1, maxAgeS: 86_400 }],
     actions: { mark: READ_MARK },
   },
   /** Brings every store to the end of the log, whatever the stream has lost. A batch that a projector gave up starts it at once. */
