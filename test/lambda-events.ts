@@ -101,11 +101,13 @@ export interface Asked {
   httpMethod: string;
   path: string;
   token: string | undefined;
-  body: object;
+  /** As JSON, or as it is. */
+  body: object | string;
+  headers?: Record<string, string>;
 }
 
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
-export function apiGatewayEvent({ httpMethod, path, token, body }: Asked): APIGatewayProxyEvent {
+export function apiGatewayEvent({ httpMethod, path, token, body, headers: more }: Asked): APIGatewayProxyEvent {
   const headers: Record<string, string> = {
     'Content-Type': 'application/json',
     Host: 'abc123.execute-api.eu-west-1.amazonaws.com',
@@ -113,6 +115,7 @@ export function apiGatewayEvent({ httpMethod, path, token, body }: Asked): APIGa
     'X-Forwarded-For': '203.0.113.7',
     'X-Forwarded-Proto': 'https',
     ...(token && { Authorization: `Bearer ${token}` }),
+    ...more,
   };
   return {
     resource: '/{proxy+}',
@@ -138,7 +141,7 @@ export function apiGatewayEvent({ httpMethod, path, token, body }: Asked): APIGa
       resourcePath: '/{proxy+}',
       stage: 'prod',
     },
-    body: JSON.stringify(body),
+    body: typeof body === 'string' ? body : JSON.stringify(body),
     isBase64Encoded: false,
   };
 }

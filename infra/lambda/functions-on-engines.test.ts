@@ -2,9 +2,11 @@
 // environment, and called one invocation after the other.
 import { randomBytes } from 'node:crypto';
 import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
-import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
+import type { ALBEvent, APIGatewayProxyEvent, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair } from 'jose';
+import pino from 'pino';
+import type Stripe from 'stripe';
 import { cart } from '../../domain/cart/cart.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -23,16 +25,23 @@ import {
   scheduled,
 } from '../../test/lambda-events.js';
 import { type Environment, eventually, PROFILES } from '../../test/running-shop.js';
+import { type StripeStandIn, startStripe } from '../../test/stripe/stand-in.js';
+import { signed } from '../../test/stripe/webhook-events.js';
 import { the } from '../../test/the.js';
 import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { recordParts } from '../modules/aws/records.js';
-import { lazy } from '../modules/parts.js';
+import { constant, lazy } from '../modules/parts.js';
+import { remotePayments } from '../payments/remote-payments.js';
+import { connectStripe } from '../payments/stripe.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
-import { closeFunctions } from './invocation.js';
+import { apiHandler } from './api.js';
+import { closeFunctions, type Handler } from './invocation.js';
 import { type OpenFunction, openFunction } from './open.js';
+import { paymentParts } from './payments.js';
+import { relationalApiParts } from './relational.js';
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
@@ -245,6 +254,126 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
   it('answer 400 to a query that is not encoded', async () => {
     const { status, body } = await queries('search', '/v1/search', {}, { q: '%E0%A4%A' });
     expect({ status, code: body.code }).to.deep.equal({ status: 400, code: 'invalid_request' });
+  });
+
+  describe('that take payments', () => {
+    const webhookSecret = 'whsec_of_these_tests';
+    let stripe: StripeStandIn;
+    /** Of the functions in this block: their payment provider is the function `payment-provider`. */
+    let order: Handler<APIGatewayProxyEvent | ALBEvent, unknown>;
+
+    before(async () => {
+      stripe = await startStripe();
+      Object.assign(process.env, {
+        STRIPE_SECRET_KEY: stripe.secretKey,
+        STRIPE_WEBHOOK_SECRET: webhookSecret,
+        STRIPE_API_URL: stripe.apiUrl,
+      });
+      const { handler: provide } = await import('./payment-provider.js');
+      // Between functions, calls and answers are JSON.
+      const { provider, methods } = remotePayments(async (asked) => {
+        const answer = await provide(JSON.parse(JSON.stringify(asked)), contextOf());
+        return JSON.parse(JSON.stringify(answer));
+      });
+      order = apiHandler('order-commands', {
+        ...relationalApiParts,
+        ...paymentParts,
+        paymentService: constant({ name: 'stripe', providers: { stripe: provider }, methods }),
+      });
+    });
+
+    after(async () => {
+      await stripe?.stop();
+      for (const name of ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'STRIPE_API_URL']) delete process.env[name];
+    });
+
+    it('authorise at the checkout through the function that has the key of Stripe', async () => {
+      const { paymentId } = await orderByCard();
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+      expect(stripe.requests.map(({ method, path }) => `${method} ${path}`)).to.include('POST /v1/payment_intents');
+    });
+
+    it("record a capture whose answer was lost once Stripe's webhook tells of it", async () => {
+      const { paymentId, intent } = await dispatchWithLostCapture();
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+
+      const event = await eventOf(intent, 'payment_intent.succeeded');
+      const { body, signature } = signed(connectStripe(stripe), webhookSecret, event);
+      const refused = await webhook(body, signature.replace(/v1=./, 'v1=x'));
+      expect({ status: refused.status, code: refused.body.code }).to.deep.equal({
+        status: 400,
+        code: 'invalid_request',
+      });
+      const elsewhere = signed(connectStripe(stripe), 'whsec_of_somebody_else', event);
+      expect((await webhook(elsewhere.body, elsewhere.signature)).status).to.equal(400);
+      expect((await webhook(body.replace(intent, `${intent}x`), signature)).status).to.equal(400);
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+
+      for (const attempt of ['first', 'repeated']) {
+        const { status, body: answer } = await webhook(body, signature);
+        expect({ status, answer }, attempt).to.deep.equal({ status: 200, answer: { received: true } });
+        expect(await paymentOf(paymentId)).to.equal('captured');
+      }
+    });
+
+    it('find a payment whose webhook was lost', async () => {
+      const { paymentId } = await dispatchWithLostCapture();
+      const lines: { kind?: string; paymentId?: string }[] = [];
+      const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+      const { paymentReconcilerHandler } = await import('./payment-reconciler.js');
+      // Payments that changed within the last minute are compared the next day.
+      const handler = paymentReconcilerHandler({ log: constant(log), clock: constant(() => Date.now() + 120_000) });
+      await handler(scheduled(), contextOf());
+      const found = lines.filter((line) => line.paymentId === paymentId);
+      expect(found.map(({ kind }) => kind)).to.include('captured');
+    });
+
+    async function orderByCard(): Promise<{ id: string; paymentId: string; intent: string }> {
+      const { guest, cartId } = await fillCart();
+      const { body: filled } = await queries('order', `/v1/carts/${cartId}`, { Authorization: `Bearer ${guest}` });
+      const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total: filled.total };
+      const made = await ask('POST', `/v1/carts/${cartId}/checkout`, guest, checkout);
+      const { data } = await connectStripe(stripe).paymentIntents.list({ limit: 1 });
+      return { id: made.id, paymentId: made.paymentId, intent: the(data[0]).id };
+    }
+
+    /** The package of Stripe repeats a request once if its connection breaks. */
+    async function dispatchWithLostCapture(): Promise<{ paymentId: string; intent: string }> {
+      const { id, paymentId, intent } = await orderByCard();
+      const support = await staff('support');
+      const { id: shipmentId } = await ask('POST', `/v1/orders/${id}/shipments`, support, {});
+      stripe.inject(/capture$/, 'reply lost', 'reply lost');
+      await ask('POST', `/v1/shipments/${shipmentId}/dispatch`, support, {});
+      return { paymentId, intent };
+    }
+
+    async function ask(httpMethod: string, path: string, token: string, body: object): Promise<Answer['body']> {
+      const answer = answerOf(await order(apiGatewayEvent({ httpMethod, path, token, body }), contextOf()));
+      expect(answer.status, JSON.stringify(answer.body)).to.be.within(200, 201);
+      return answer.body;
+    }
+
+    async function webhook(body: string, signature: string): Promise<Answer> {
+      const { handler } = await import('./payment-webhook.js');
+      const path = '/v1/webhooks/stripe';
+      const headers = { 'Stripe-Signature': signature };
+      const event = apiGatewayEvent({ httpMethod: 'POST', path, token: undefined, body, headers });
+      return answerOf(await handler(event, contextOf()));
+    }
+
+    async function eventOf(intent: string, wanted: Stripe.Event['type']): Promise<Stripe.Event> {
+      const { data } = await connectStripe(stripe).events.list({ limit: 100 });
+      const isIt = ({ type, data: { object } }: Stripe.Event) =>
+        type === wanted && (object as { id?: string }).id === intent;
+      return the(data.find(isIt));
+    }
+
+    async function paymentOf(paymentId: string): Promise<string> {
+      const support = { Authorization: `Bearer ${await staff('support')}` };
+      const { status, body } = await queries('payment', `/v1/payments/${paymentId}`, support);
+      expect(status, JSON.stringify(body)).to.equal(200);
+      return body.status;
+    }
   });
 
   // ── What people and AWS do ─────────────────────────────────────────────────────────────────────────────────────────
