@@ -26,7 +26,10 @@ module.exports = {
       name: 'read-api-sees-query-ports-only',
       severity: 'error',
       from: { path: '^read-api/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^projections/', pathNot: '^projections/(models|visibility|rebuild/rebuilds|runtime/builds)' },
+      to: {
+        path: '^projections/',
+        pathNot: '^projections/(models|recommendation|visibility|rebuild/rebuilds|runtime/builds)',
+      },
     },
     {
       name: 'infra-not-scripts',

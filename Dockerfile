@@ -13,6 +13,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/read-api/console ./read-api/console
+COPY --from=build /app/read-api/reference ./read-api/reference
 COPY --from=build /app/dist ./dist
 RUN mkdir /data && chown node:node /data
 USER node

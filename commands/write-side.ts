@@ -8,6 +8,7 @@ import { createAddresses } from './address/addresses.js';
 import { type CartEndpointsDeps, cartEndpoints } from './cart/carts.js';
 import { type CurrentCarts, currentCartEndpoints } from './cart/current-carts.js';
 import { type CartsInUse, createCustomerCarts } from './cart/customer-carts.js';
+import type { GuestMerge } from './cart/guest-merge.js';
 import { createOwnCarts } from './cart/own-carts.js';
 import { type CartQuotes, createCartQuotes } from './cart/quotes.js';
 import { createAvailability } from './checkout/availability.js';
@@ -17,7 +18,7 @@ import type { CheckoutProcess } from './checkout/process.js';
 import { createSubmissions } from './checkout/submissions.js';
 import { type CouponEndpointsDeps, couponEndpoints } from './coupon/coupons.js';
 import { createUsableCoupons } from './coupon/usable-coupons.js';
-import type { TokenReader } from './identity/ports.js';
+import { type ProfileEndpointsDeps, profileEndpoints } from './identity/profile.js';
 import { createMovedOrders } from './order/moved-orders.js';
 import { orderEndpoints } from './order/orders.js';
 import { type ReturnEndpointsDeps, returnEndpoints } from './order/returns.js';
@@ -43,6 +44,7 @@ import { createStockPlaces } from './stock/places.js';
 import { stockEndpoints } from './stock/stock.js';
 import { createTariffs, type Tariffs } from './tariffs/current-tariffs.js';
 import { type TariffEndpointsDeps, tariffEndpoints } from './tariffs/tariffs.js';
+import { type ViewEndpointsDeps, viewEndpoints } from './view/views.js';
 
 /** The current prices. Carts are shown at the same quotes at which they are ordered. */
 interface Pricing {
@@ -53,6 +55,7 @@ interface Pricing {
 
 /** The views with which endpoints answer after a change. Queries answer with the same views. */
 type Views = TariffEndpointsDeps['views'] & {
+  account: ProfileEndpointsDeps['view'];
   cart: CartEndpointsDeps['view'];
   coupon: CouponEndpointsDeps['view'];
   order: ShownOrders;
@@ -67,7 +70,8 @@ export interface WriteSideDeps {
   runner: CommandRunner;
   clock: Clock;
   personal: PersonalData;
-  tokens: TokenReader;
+  guests: GuestMerge;
+  preferences: ProfileEndpointsDeps['preferences'];
   skuOwners: SkuOwners;
   allocator: StockAllocator;
   currentCarts: CurrentCarts & CartsInUse;
@@ -82,6 +86,8 @@ export interface WriteSideDeps {
   forgetting: PersonalEndpointsDeps['forgetting'];
   emailKeyOf: EmailKeyOf;
   settings: CurrentSettings;
+  viewStream: ViewEndpointsDeps['views'];
+  sessionOf: ViewEndpointsDeps['sessionOf'];
   /** Number of carts and SKUs to cache. By default each lookup has its own number. */
   cacheSize?: number;
 }
@@ -98,7 +104,7 @@ export function createPricing({
 }
 
 export function writeSide(deps: WriteSideDeps): Endpoint[] {
-  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, views, settings } = deps;
+  const { runner, clock, personal, guests, preferences, skuOwners, allocator, currentCarts, views, settings } = deps;
   const { checkout, settlement, payments, provider, savedMethods, emailKeyOf, cacheSize } = deps;
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const ownCarts = createOwnCarts({ runner, ...caches });
@@ -117,7 +123,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...couponEndpoints({ runner, settings, view: views.coupon }),
     ...tariffEndpoints({ runner, tariffs, settings, views }),
     ...shopEndpoints({ runner, settings, view: views.settings }),
-    ...currentCartEndpoints({ runner, currentCarts, customerCarts, tokens, view: views.cart }),
+    ...currentCartEndpoints({ guests, view: views.cart }),
     ...cartEndpoints({
       runner,
       ownCarts,
@@ -143,7 +149,9 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...shipmentEndpoints({ runner, settlement, personal, view: views.shipment }),
     ...returnEndpoints({ runner, settlement, places, personal, view: views.return }),
     ...paymentEndpoints({ runner, payments, personal, view: views.refund }),
+    ...profileEndpoints({ runner, personal, addresses, preferences, view: views.account }),
     ...personalEndpoints({ forgetting: deps.forgetting }),
+    ...viewEndpoints({ runner, views: deps.viewStream, sessionOf: deps.sessionOf, clock }),
     ...paymentMethodEndpoints({ methods: savedMethods, view: views.paymentMethod }),
   ];
 }

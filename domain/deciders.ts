@@ -2,6 +2,7 @@
 import { cart } from './cart/cart.js';
 import { coupon } from './coupon/coupon.js';
 import { customer } from './customer/customer.js';
+import { emailClaim } from './customer/email-claim.js';
 import { customerCarts } from './customer-carts/customer-carts.js';
 import { returns } from './fulfilment/return.js';
 import { shipment } from './fulfilment/shipment.js';
@@ -39,6 +40,7 @@ export const DECIDERS: readonly AnyDecider[] = [
   shop,
   orderNumbers,
   customer,
+  emailClaim,
   customerCarts,
   staff,
   openings,

@@ -30,6 +30,8 @@ describe('The events of the shop', () => {
       OrderAddressChanged: ['shippingAddress'],
       PaymentActionRequired: ['clientSecret'],
       PaymentAuthorised: ['last4'],
+      AccountOpened: ['email', 'name'],
+      ProfileChanged: ['name', 'addresses'],
       StaffAdded: ['name'],
     });
     const ids = { customerId: 'customer_1', paymentId: 'payment_1' };
@@ -122,7 +124,7 @@ describe('The streams of the shop', () => {
     expect(Object.fromEntries(folds)).to.deep.equal({
       cart: [2, 200],
       coupon: [3, 100],
-      customer: [1, 100],
+      customer: [2, 100],
       'customer-carts': [1, 100],
       order: undefined,
       'order-numbers': [1, 100],

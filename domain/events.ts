@@ -1,7 +1,7 @@
 // All events of the shop. An event that is not listed here can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
-import { type CustomerEvent, customerEvents } from './customer/events.js';
+import { type CustomerEvent, customerEvents, type EmailClaimEvent, emailClaimEvents } from './customer/events.js';
 import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
@@ -32,6 +32,7 @@ const parts = [
   settingsEvents,
   orderNumberEvents,
   customerEvents,
+  emailClaimEvents,
   customerCartsEvents,
   staffEvents,
   openingEvents,
@@ -58,6 +59,7 @@ export type ShopEvent =
   | SettingsEvent
   | OrderNumberEvent
   | CustomerEvent
+  | EmailClaimEvent
   | CustomerCartsEvent
   | StaffEvent
   | OpeningEvent

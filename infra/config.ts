@@ -95,6 +95,7 @@ const environment = z.object({
     .default(1),
   COMMERCE_RATE_LIMIT_SESSIONS: perMinute(DEFAULT_QUOTAS.session),
   COMMERCE_RATE_LIMIT_LOGINS: perMinute(DEFAULT_QUOTAS.login),
+  COMMERCE_RATE_LIMIT_ACCOUNTS: perMinute(DEFAULT_QUOTAS.account),
   COMMERCE_RATE_LIMIT_COUPONS: perMinute(DEFAULT_QUOTAS.coupon),
   COMMERCE_RATE_LIMIT_EXPORTS: perMinute(DEFAULT_QUOTAS.export),
   COMMERCE_RATE_LIMIT_REQUESTS: perMinute(DEFAULT_QUOTAS.caller),
@@ -127,6 +128,9 @@ const environment = z.object({
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
   COMMERCE_CHECKPOINT_POST: z.string().optional(),
   COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
+  COMMERCE_MAIL_FROM: z.email('must be an e-mail address').default('shop@localhost.localdomain'),
+  COMMERCE_SHOP_URL: optionalUrl('http:', 'https:'),
+  SMTP_URL: optionalUrl('smtp:', 'smtps:'),
   STRIPE_SECRET_KEY: prefixed('sk_', 'rk_'),
   STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
   STRIPE_WEBHOOK_SECRET: prefixed('whsec_'),
@@ -208,6 +212,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     quotas: quotasOf(settings),
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
+    mail: {
+      from: settings.COMMERCE_MAIL_FROM,
+      ...withoutUndefined({ smtpUrl: settings.SMTP_URL, shopUrl: settings.COMMERCE_SHOP_URL }),
+    },
     comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     archive: {
@@ -223,6 +231,7 @@ function quotasOf(settings: z.output<typeof environment>): Quotas {
   return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
     session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
     login: settings.COMMERCE_RATE_LIMIT_LOGINS,
+    account: settings.COMMERCE_RATE_LIMIT_ACCOUNTS,
     coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,
     export: settings.COMMERCE_RATE_LIMIT_EXPORTS,
     caller: settings.COMMERCE_RATE_LIMIT_REQUESTS,

@@ -38,6 +38,18 @@ export async function withinBudget<T>(budget: Budget, attempt: () => Promise<T>)
   }
 }
 
+/** Does the work until it has succeeded once, then returns its result. Callers at the same time share an attempt. */
+export function untilDone<T>(work: () => Promise<T>): () => Promise<T> {
+  let doing: Promise<T> | undefined;
+  return () => {
+    doing ??= work().catch((error: unknown) => {
+      doing = undefined;
+      throw error;
+    });
+    return doing;
+  };
+}
+
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -21,6 +21,7 @@ export interface ShopConfig {
   trustedProxies: AddressRanges;
   /** Origins whose scripts may use the API in browsers; `*` is every origin. */
   corsOrigins: readonly string[];
+  mail: MailConfig;
   /** Documents of the read models that are compared with the log in a second, in the background. */
   comparePerSecond: number;
   /** Region of DynamoDB, Kinesis and S3. */
@@ -44,6 +45,14 @@ export interface ShopConfig {
   traces?: TracesConfig;
   /** Stripe takes payments if this is set, otherwise the built-in test provider. */
   stripe?: StripeConfig;
+}
+
+export interface MailConfig {
+  from: string;
+  /** Absent: mails are files in the data folder. */
+  smtpUrl?: string;
+  /** Where people open the links of mails. */
+  shopUrl?: string;
 }
 
 export interface ArchiveConfig {

@@ -5,7 +5,9 @@ import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { States } from '../domain/kernel/states.js';
+import type { AlsoBoughtQueries } from '../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../projections/models/catalogue.js';
+import type { CustomerQueries } from '../projections/models/customers.js';
 import type { OrderQueries } from '../projections/models/orders.js';
 import type { ProductPageQueries } from '../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../projections/models/product-search.js';
@@ -16,6 +18,7 @@ import type { ReadModel } from '../projections/visibility.js';
 import { auditQueries } from './audit/audit.js';
 import type { LogReader } from './audit/log.js';
 import { type ArchiveQueries, verificationQuery } from './audit/verification.js';
+import { type AccountQueryDeps, accountQueries, customerQuery } from './queries/accounts.js';
 import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
 import { couponQuery } from './queries/coupons.js';
@@ -26,6 +29,7 @@ import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payme
 import { paymentQuery } from './queries/payments.js';
 import { type ProductQueryDeps, productQueries } from './queries/products.js';
 import { projectionEndpoints } from './queries/projections.js';
+import { type RecommendationQueryDeps, recommendationQueries } from './queries/recommendations.js';
 import { returnQuery } from './queries/returns.js';
 import { shipmentQuery } from './queries/shipments.js';
 import { shopQuery } from './queries/shop.js';
@@ -42,13 +46,15 @@ export interface StreamQueryDeps {
   currentCarts: CurrentCartReader;
   quotes: CartQuotes;
   savedMethods: PaymentMethodQueryDeps['savedMethods'];
+  preferences: AccountQueryDeps['preferences'];
   views: Views;
 }
 
 /** Queries whose answers do not come from a read model: they fold a stream, or ask the payment provider. */
 export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
-  const { states, personal, currentCarts, quotes, savedMethods, views } = deps;
+  const { states, personal, currentCarts, quotes, savedMethods, preferences, views } = deps;
   return [
+    ...accountQueries({ states, preferences, view: views.account }),
     ...cartQueries({ states, currentCarts, quotes, view: views.cart }),
     shipmentQuery({ states, view: views.shipment }),
     returnQuery({ states, view: views.return }),
@@ -64,12 +70,16 @@ export interface ReadSideDeps extends StreamQueryDeps {
   queries: {
     catalogue: ReadModel<CatalogueQueries>;
     productPage: ReadModel<ProductPageQueries>;
+    alsoBought: ReadModel<AlsoBoughtQueries>;
     productSearch: ReadModel<ProductSearchQueries>;
+    customers: ReadModel<CustomerQueries>;
     orders: ReadModel<OrderQueries>;
     workLists: ReadModel<WorkLists>;
     stock: ReadModel<StockQueries>;
   };
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
+  browsing: RecommendationQueryDeps['browsing'];
+  sessionOf: RecommendationQueryDeps['sessionOf'];
   store: Pick<EventStore, 'read' | 'stored' | 'watermark'>;
   decode: LogReader['decode'];
   earliestOf: LogReader['earliestOf'];
@@ -88,7 +98,9 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
   return [
     ...streamQueries(deps),
     ...productQueries({ ...queries, currencyOf: settings.currencyOf }),
+    ...recommendationQueries({ ...deps, ...queries }),
     ...orderQueries({ ...queries, personal, emailKeyOf }),
+    customerQuery({ ...queries, emailKeyOf, view: deps.views.account }),
     ...workListQueries({ ...queries, personal }),
     ...projectionEndpoints(deps),
     stockQuery(queries),

@@ -4,6 +4,7 @@ import type { View } from '../domain/kernel/answers.js';
 import type { States } from '../domain/kernel/states.js';
 import { shopSettingsSchema } from '../domain/shop/events.js';
 import { shippingMethodSchema, shippingZoneSchema, taxRateSchema } from '../domain/tariffs/events.js';
+import { createAccountView } from './views/account.js';
 import { type CartQuotes, createCartView } from './views/cart.js';
 import { couponView } from './views/coupon.js';
 import { createOrderView, type OrderViewDeps } from './views/order.js';
@@ -22,6 +23,7 @@ export type Views = ReturnType<typeof createViews>;
 export function createViews({ states, quotes, ...order }: ViewDeps) {
   return {
     ...plainViews,
+    account: createAccountView(order.personal),
     cart: createCartView(quotes),
     order: createOrderView(order),
     refund: createRefundView(order.personal),

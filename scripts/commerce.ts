@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     (await import('./commands/import.js')).importCommand(async (options) =>
       (await import('./import-shop.js')).openImportShop(options),
     ),
+  'search-eval': async () => (await import('./commands/search-eval.js')).searchEvalCommand(),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   archive: async () => (await import('./commands/archive.js')).archiveCommand(),
   prove: async () => (await import('./commands/prove.js')).proveCommand(),
@@ -43,6 +44,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),
   capacity: async () => (await import('./commands/capacity.js')).capacityCommand(),
+  'recommend-eval': async () => (await import('./commands/recommend-eval.js')).recommendEvalCommand(),
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
 };
 

@@ -8,7 +8,7 @@ import type { ReadModels } from '../infra/modules/read-models.js';
 import type { SealedOrderView } from '../projections/models/orders.js';
 import type { Page } from '../projections/models/page.js';
 import { sweep } from '../projections/runtime/sweep.js';
-import type { ImportShop } from './commands/import.js';
+import type { ImportShop } from './import-run.js';
 import { type CommonOptions, configOf } from './options.js';
 
 /** Streams whose positions one query asks for, and its longest wait before it is repeated. */
@@ -30,17 +30,20 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
   });
   try {
     const readModels = await shop.get('readModels');
+    const bulkFiles = await shop.get('bulkFiles');
     return {
       runner: await shop.get('runner'),
       store: await shop.get('eventStore'),
       checkout: await shop.get('checkout'),
       settlement: await shop.get('settlement'),
+      settings: await shop.get('settings'),
       clock: await shop.get('clock'),
+      source: bulkFiles.source,
       ordersOf: await ordersOf(shop),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
-      async caughtUp(signal) {
-        const own = [...tails];
+      async caughtUp(signal, earlier = new Map()) {
+        const own = [...new Map([...earlier, ...tails])];
         for (let from = 0; from < own.length; from += STREAMS_AT_ONCE) {
           const seen = new Map(own.slice(from, from + STREAMS_AT_ONCE));
           while (!(await readModels.show(seen, WAIT_MS))) {
@@ -48,7 +51,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
             await refuseQuarantine(readModels);
           }
         }
-        // This run appended nothing, so a sweep looks for commits of an earlier run in the log.
+        // There is nothing to wait for, so a sweep looks for commits of an earlier run in the log.
         if (own.length === 0) await sweepAll(shop);
       },
       close: () => shop.close(),

@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import { START } from '../domain/kernel/commit.js';
 import { streamId } from '../domain/kernel/stream.js';
 import { createDynamoClient } from '../infra/aws.js';
+import { RECORD_VIEWS_ACTIONS } from '../infra/browsing/actions.js';
 import { SUBJECT_KEYS_ACTIONS } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
@@ -20,7 +21,7 @@ import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { type Actions, type Resource, STOCK_FILES } from '../infra/lambda/functions.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
 import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
-import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
+import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES, VIEW_STREAM } from '../infra/stores/dynamodb-store.js';
 import type { Mark } from '../infra/stores/store.js';
 import { noteCommit, notes } from './contracts/notes.js';
 import { describeWith, freshName } from './engines.js';
@@ -58,6 +59,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.leases]: LEASES_ACTIONS,
   [TABLES.mark]: STORE_MARK_ACTIONS,
   [STREAM]: KINESIS_FEED_ACTIONS,
+  // GetRecords is counted at the stream of commits.
+  [VIEW_STREAM]: ['kinesis:ListShards', 'kinesis:GetShardIterator', ...RECORD_VIEWS_ACTIONS],
   [BUCKET]: OBJECTS_ACTIONS,
 };
 

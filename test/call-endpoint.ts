@@ -42,6 +42,7 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
       body: endpoint.body?.parse(call.body),
       caller,
       requestId: 'request',
+      address: '192.0.2.1',
       seen: call.seen ?? new Map(),
       waitMs: 0,
       cursors: seals.cursors(JSON.stringify([endpoint.path, params])),

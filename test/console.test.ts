@@ -2,11 +2,9 @@
 // as they do while something is rebuilt and something is in quarantine.
 
 import { randomBytes } from 'node:crypto';
-import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import pino from 'pino';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
 import { eventTypes } from '../domain/events.js';
@@ -19,6 +17,7 @@ import { createApp } from '../infra/http/app.js';
 import { type RunningServer, startServer } from '../infra/http/server.js';
 import type { OrderListRequest } from '../projections/models/orders.js';
 import { auditQueries } from '../read-api/audit/audit.js';
+import { keepPicture, type OpenPage, openPage, startBrowser } from './browser.js';
 import { everyOr } from './every-case.js';
 import { createMemoryIdempotency } from './memory-idempotency.js';
 import { createMemorySubjectKeys } from './memory-subject-keys.js';
@@ -26,13 +25,6 @@ import { readModel } from './read-model.js';
 import { ADA, createShop, fill, KEEPER, type Shop } from './shop.js';
 import { the } from './the.js';
 import { unlimited } from './unlimited.js';
-
-/** Where Debian installs it. */
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const PICTURES = join(import.meta.dirname, '../.screenshots');
-
-/** For a busy machine. */
-const DEADLINE_MS = 10_000;
 
 /** A hostile keeper: if a page parsed this as HTML, `hacked` would be set. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: no template
@@ -61,17 +53,7 @@ if (!process.env.NO_ENGINES) {
     let built: number;
 
     before(async function () {
-      if (
-        !(await access(CHROMIUM).then(
-          () => true,
-          () => false,
-        ))
-      ) {
-        const message = `${CHROMIUM}: there is no Chromium; install it (apt-get install chromium), or name it with CHROMIUM`;
-        if (process.env.REQUIRE_ENGINES === '1') throw new Error(message);
-        console.error(`\n${message}; the tests of the console are skipped`);
-        this.skip();
-      }
+      browser = await startBrowser(this);
       shop = createShop({
         personal: createPersonalData({
           keys: createMemorySubjectKeys(),
@@ -81,9 +63,6 @@ if (!process.env.NO_ENGINES) {
       });
       orderId = await buyHostileMugs(shop);
       server = await startServer(appOf([...auditOf(shop, orderId), ...operatorsOf()]), { port: 0 });
-      // Chromium's sandbox needs rights that containers and root do not have. It only opens our own server.
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-      await mkdir(PICTURES, { recursive: true });
     });
 
     after(async () => {
@@ -194,28 +173,15 @@ if (!process.env.NO_ENGINES) {
     }
 
     /** A page of the console, logged in. Anything that the browser complains about fails the test. */
-    async function open(
-      role: string,
-      hash = '',
-      look: BrowserContextOptions = {},
-    ): Promise<{ page: Page; close(): Promise<void> }> {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...look });
-      const page = await context.newPage();
-      page.setDefaultTimeout(DEADLINE_MS);
-      const complaints: string[] = [];
-      page.on('pageerror', ({ message }) => complaints.push(message));
-      page.on('console', (message) => {
-        if (message.type() === 'error' && !/status of 40[0134]/.test(message.text())) complaints.push(message.text());
-      });
-      await page.goto(`${server.url}/console${hash}`);
+    async function open(role: string, hash = '', look: BrowserContextOptions = {}): Promise<OpenPage> {
+      const { page, close } = await openPage(browser, `${server.url}/console${hash}`, look);
       await page.getByLabel('Token').fill(tokenOf(role));
       await page.getByRole('button', { name: 'Log in' }).click();
       return {
         page,
         async close() {
           expect(await page.evaluate('typeof hacked')).to.equal('undefined');
-          await context.close();
-          expect(complaints).to.deep.equal([]);
+          await close();
         },
       };
     }
@@ -399,7 +365,7 @@ if (!process.env.NO_ENGINES) {
             await page.getByText(/\w …/).first().waitFor({ state: 'hidden' });
             expect(await page.evaluate('document.documentElement.scrollWidth'), name).to.be.at.most(width);
             expect(await page.evaluate(LEAST_CONTRAST), `${name}: contrast of text`).to.be.at.least(4.5);
-            await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
+            await keepPicture(page, `${name}-${width}-${colorScheme}`);
           }
           await close();
         }

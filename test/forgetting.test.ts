@@ -13,6 +13,7 @@ import { createPersonalData } from '../infra/crypto/personal-data.js';
 import { createDynamoSubjectKeys } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createPostgresSubjectKeys } from '../infra/crypto/subject-keys-postgres.js';
 import { recordsOf } from '../infra/idempotency/port.js';
+import { derivedId } from '../infra/ids.js';
 import { createPool } from '../infra/postgres.js';
 import { describeWith, type TestEngines } from './engines.js';
 import { everythingStored, objectsIn, placesWith, type StoredPart } from './everything-stored.js';
@@ -49,6 +50,10 @@ const CANARIES = {
   failed: 'Zoe Kanarien 4718 was not at home',
   lost: 'The parcel of Zoe Kanarien 4719 was stolen',
 };
+/** It is in no store at any time. */
+const PASSWORD = 'Kanarienvogel-Passwort 4720';
+/** Preferences are not sealed. */
+const BRAND = 'Kanarienfutter 4721';
 const ADDRESS = {
   name: CANARIES.name,
   line1: CANARIES.line1,
@@ -66,6 +71,8 @@ for (const profile of PROFILES) {
     testForgetting(profile, engines);
   });
 }
+
+const isMail = ({ place }: StoredPart) => place.endsWith('.eml');
 
 /** On `aws` the data keys are under KMS. */
 async function newKmsKey(endpoint: string): Promise<string> {
@@ -93,7 +100,10 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     };
     shop = await startShop(environment);
     support = await shop.staff('support');
-    [zoe, bob] = [await shop.guest(), await shop.guest()];
+    zoe = await shop.customer({ email: CANARIES.email, password: PASSWORD, name: CANARIES.name });
+    bob = await shop.guest();
+    expect((await zoe.patch('/v1/customers/me', { addresses: [ADDRESS] })).status).to.equal(200);
+    expect((await zoe.put('/v1/me/preferences', { brands: [BRAND] })).status).to.equal(200);
     orders = {
       returned: await placed(zoe),
       undelivered: await placed(zoe),
@@ -107,6 +117,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     await support.patch(`/v1/orders/${orders.unsent}/shipping-address`, { line1: CANARIES.moved });
     await sendBack(orders.returned);
     await explain(orders);
+    await viewed();
   });
 
   after(endPrograms);
@@ -120,6 +131,18 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     const { status, body } = await guest.post(`${cart}/checkout`, checkout, once());
     expect(status, JSON.stringify(body)).to.be.within(201, 202);
     return body.id;
+  }
+
+  /** Both customers look at two products. Resolves once it is recorded. */
+  async function viewed(): Promise<void> {
+    const { body } = await zoe.get('/v1/products?limit=2');
+    for (const guest of [zoe, bob]) {
+      for (const { id } of body.data)
+        expect((await guest.post('/v1/me/views', { productId: id })).status).to.equal(202);
+      await eventually('the views are recorded', async () =>
+        expect((await guest.get('/v1/me/export')).body.views).to.have.length(2),
+      );
+    }
   }
 
   async function sendBack(orderId: string): Promise<void> {
@@ -159,6 +182,8 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
   /** What the API tells support about the customer. */
   async function told(): Promise<string> {
     const paths = [
+      `/v1/customers?customerId=${zoe.customerId}`,
+      `/v1/customers?email=${encodeURIComponent(CANARIES.email)}`,
       `/v1/orders?customerId=${zoe.customerId}`,
       `/v1/orders?email=${encodeURIComponent(CANARIES.email)}`,
       ...Object.values(orders).flatMap((id) => [`/v1/orders/${id}`, `/v1/payments/${siblingId('payment', id)}`]),
@@ -206,8 +231,15 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
   it('was known before: to support, and to whoever has the keys, but never in plain text in a store', async () => {
     const answers = [{ place: 'the API', content: await told() }];
     expect(canariesIn(answers)).to.have.length.above(4);
-    earlier = await everythingStored(environment);
+    const withMails = await eventually('the mail is there', async () => {
+      const stored = await everythingStored(environment);
+      expect(placesWith(CANARIES.email, stored.filter(isMail))).to.not.deep.equal([]);
+      return stored;
+    });
+    earlier = withMails.filter((part) => !isMail(part));
     expect(canariesIn(earlier)).to.deep.equal([]);
+    expect(placesWith(BRAND, earlier).join()).to.include('preferences: ');
+    expect(placesWith(PASSWORD, withMails)).to.deep.equal([]);
     const sealed = sealedIn(earlier, zoe.customerId);
     expect(sealed.length).to.be.above(10);
     expect(JSON.stringify(await openedNow(sealed)))
@@ -220,6 +252,7 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expect(status).to.equal(200);
     expect(headers.get('content-disposition')).to.include('attachment');
     for (const text of Object.values(CANARIES)) expect(JSON.stringify(body)).to.include(text);
+    expect(JSON.stringify(body)).to.include(BRAND).and.to.not.include(PASSWORD);
     expect(JSON.stringify(body)).to.not.include(BOB.email);
     const kinds = body.streams.map(({ stream }: { stream: string }) => stream.split('#')[0]);
     expect(kinds).to.include.members(['customer', 'cart', 'order', 'payment', 'shipment', 'return']);
@@ -229,7 +262,12 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     const { status } = await zoe.delete('/v1/customers/me', once());
     expect(status).to.equal(204);
     const stored = await everythingStored(environment);
-    expect(canariesIn(stored)).to.deep.equal([]);
+    expect([...canariesIn(stored), ...placesWith(BRAND, stored)]).to.deep.equal([]);
+    for (const store of ['credentials', 'preferences']) {
+      const kept = stored.filter(({ place }) => place.endsWith(store)).map(({ content }) => JSON.stringify(content));
+      expect(kept, store).to.have.length(1);
+      expect(kept.join(), store).to.not.include(zoe.customerId);
+    }
     // Also not with a copy of the stores from before, such as a backup of the log.
     const sealed = [...sealedIn(stored, zoe.customerId), ...sealedIn(earlier, zoe.customerId)];
     expect(sealed.length).to.be.above(20);
@@ -258,6 +296,30 @@ function testForgetting(profile: TestProfile, engines: TestEngines): void {
     expect(answersIn(stored, bob.customerId)).to.equal(answersIn(earlier, bob.customerId)).and.to.be.above(0);
     const rows = stored.flatMap(({ place, content }) => (/sessions/.test(place) ? [JSON.stringify(content)] : []));
     expect(rows.join()).to.include(bob.customerId).and.not.include(zoe.customerId);
+  });
+
+  it('has no views, not even under a hash, and those of others stay', async () => {
+    const hashOf = ({ customerId }: Guest) => derivedId('views', customerId);
+    expect(placesWith(hashOf(zoe), earlier)).to.have.length.above(0);
+    await eventually('they are deleted', async () => {
+      const stored = await everythingStored(environment);
+      expect(placesWith(hashOf(zoe), stored)).to.deep.equal([]);
+      expect(placesWith(hashOf(bob), stored)).to.have.length.above(0);
+    });
+  });
+
+  it('cannot log in any more, and another person may have the address', async () => {
+    const account = { email: CANARIES.email, password: 'another password' };
+    expectProblem(
+      await shop.anybody().post('/v1/sessions', { ...account, password: PASSWORD }),
+      401,
+      'unauthenticated',
+    );
+    const other = await shop.customer({ ...account, name: 'Another' });
+    expect(other.customerId).to.not.equal(zoe.customerId);
+    const { body } = await other.get('/v1/customers/me');
+    expect(body).to.deep.include({ name: 'Another', addresses: [], emailVerified: false });
+    expect((await other.delete('/v1/customers/me')).status).to.equal(204);
   });
 
   it('keeps their orders countable: what was sent stays sold, what was not is cancelled and not paid', async () => {

@@ -19,16 +19,21 @@ class Killed extends Error {}
 
 type FaultHooks = Pick<MemoryEventStoreOptions, 'beforeAppend' | 'afterAppend'>;
 
-export interface RunOptions {
-  limit?: number;
+export interface Death {
   /** The append at which the process dies, and whether that commit is stored. */
   dieAt?: number;
   stored?: boolean;
 }
 
+export interface RunOptions extends Death {
+  limit?: number;
+}
+
 export interface ImportWorld {
   /** The dependencies of an import in a separate process, and the number of its commits. */
   ports(hooks?: FaultHooks): ImportPorts & { commits(): number };
+  /** Works in a separate process, which may die. Resolves to the number of its commits. */
+  inProcess(work: (ports: ImportPorts) => Promise<unknown>, death?: Death): Promise<number>;
   /** Imports in a separate process. Resolves to the number of its commits. */
   run(file: string, options?: RunOptions): Promise<number>;
   /** Invoices that differed from the shop in the last run. */
@@ -60,7 +65,10 @@ export function createImportWorld(): ImportWorld {
     );
   }
 
-  async function run(file: string, { limit, dieAt = Number.POSITIVE_INFINITY, stored = false }: RunOptions = {}) {
+  async function inProcess(
+    work: (process: ReturnType<typeof ports>) => Promise<unknown>,
+    { dieAt = Number.POSITIVE_INFINITY, stored = false }: Death = {},
+  ): Promise<number> {
     let appends = 0;
     const process = ports({
       beforeAppend() {
@@ -70,15 +78,19 @@ export function createImportWorld(): ImportWorld {
         if (appends >= dieAt) throw new Killed();
       },
     });
-    try {
+    await work(process).catch((error) => {
+      if (!(error instanceof Killed)) throw error;
+    });
+    return process.commits();
+  }
+
+  function run(file: string, { limit, ...death }: RunOptions = {}) {
+    return inProcess(async (process) => {
       const { signal } = new AbortController();
       const pages = await readPages(file, { limit });
       const books = closeBooks(pages, await askSalesBefore(process, pages, signal));
       differing = await importInvoices(process, books, signal);
-    } catch (error) {
-      if (!(error instanceof Killed)) throw error;
-    }
-    return process.commits();
+    }, death);
   }
 
   async function events(category: string) {
@@ -94,6 +106,7 @@ export function createImportWorld(): ImportWorld {
 
   return {
     ports,
+    inProcess,
     run,
     advance(ms) {
       now += ms;

@@ -103,7 +103,9 @@ describeWith('postgres', 'A shop that was made from a log without its keys', fun
     const asking: Record<string, Caller> = { customer: await customer(), support };
     for (const role of ['catalogue', 'ops', 'auditor'] as const) asking[role] = await shop.staff(role);
     const { paths } = (await shop.anybody().get('/openapi.json')).body;
-    const queries = Object.keys(paths).filter((path) => path.startsWith('/v1/') && paths[path].get);
+    // A stream of events lasts 20 s, and its handler is that of another query.
+    const isQuery = (path: string) => paths[path].get?.responses[200].content?.['application/json'];
+    const queries = Object.keys(paths).filter((path) => path.startsWith('/v1/') && isQuery(path));
     expect(queries.length).to.be.above(25);
     for (const query of queries) {
       const path = query.replaceAll(/\{\w+\}/g, encodeURIComponent(ids[the(query.split('/')[2])] ?? 'none'));

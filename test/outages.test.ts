@@ -2,12 +2,15 @@
 // continue, and everything recovers by itself.
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { Redis } from 'ioredis';
 import { openPostgres, type RunningPostgres } from '../infra/engines/embedded-postgres.js';
+import { STORE_GENERATION } from '../infra/stores/store.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from './engines.js';
+import { everyOr } from './every-case.js';
 import { processesOfPostgres } from './processes-of-postgres.js';
 import {
   type Answer,
@@ -204,25 +207,26 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
   });
 
-  it('names each that does not answer at the start, and starts when all answer', async () => {
-    const { postgres: _, ...others } = proxies;
-    await Promise.all(Object.values(others).map((proxy) => proxy.cut()));
+  it('waits for the log and names it, starts without the other engines, and opens them when they answer', async () => {
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
     const program = await startProgram(['start', '--port', '0'], environment);
-    for (const [engine, proxy] of [
-      ['DynamoDB', proxies.aws],
-      ['Kinesis', proxies.aws],
-      ['MongoDB', proxies.mongodb],
-      ['OpenSearch', proxies.opensearch],
-      ['Redis', proxies.redis],
-    ] as const) {
-      const complaint = `${engine} at ${new URL(proxy.url).host} does not answer`;
-      await eventually(complaint, () => expect(program.stdout()).to.include(complaint));
-    }
-    await Promise.all(Object.values(proxies).map((proxy) => proxy.mend()));
+    const says = (text: string) => eventually(text, () => expect(program.stdout()).to.include(text));
+    await says(`DynamoDB at ${new URL(proxies.aws.url).host} does not answer`);
+    await proxies.aws.mend();
     shop = await whenReady(program, environment);
+    expect((await shop.anybody().get('/readyz')).status).to.equal(200);
+    const { aws: _, ...others } = proxies;
+    const readModelEngines = ['Postgres', 'MongoDB', 'OpenSearch', 'Redis'];
+    for (const engine of readModelEngines) expect(program.stdout().split(`${engine}: `), engine).to.have.length(2);
+    await Promise.all(Object.values(others).map((proxy) => proxy.mend()));
+    for (const engine of readModelEngines) await says(`${engine} answers now`);
+    expect(program.output()).not.to.match(SECRET);
     keeper = await shop.staff('catalogue');
     const sku = await newProduct(keeper);
     product = { sku, path: `/v1/products/${productOf(sku)}` };
+    await eventually('nothing is degraded', async () =>
+      expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
+    );
   });
 
   const readModels = [
@@ -338,6 +342,83 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     );
     orders.unshift((await buy(guest, product.sku)).orderId);
     expect(await idsOf(guest)).to.deep.equal(orders);
+    await shop.stop();
+  });
+
+  const starts = (['cut', 'freeze'] as const).flatMap((fault) =>
+    [...readModels, { engine: 'Postgres', proxy: 'postgres', query: () => `/v1/stock/${product.sku}` } as const].map(
+      (store) => ({ ...store, fault }),
+    ),
+  );
+  const few = starts.filter(({ engine, fault }) => engine === (fault === 'cut' ? 'Postgres' : 'OpenSearch'));
+  for (const { engine, proxy, query, fault } of everyOr(starts, few)) {
+    it(`starts and sells without ${engine} (${fault}), and opens it when it answers`, async () => {
+      const mend = fault === 'cut' ? proxies[proxy].mend : proxies[proxy].thaw;
+      const amount = 5_000 + starts.findIndex((each) => each.engine === engine && each.fault === fault);
+      await proxies[proxy][fault]();
+      try {
+        const program = await startProgram(['start', '--port', '0'], environment);
+        shop = await whenReady(program, environment);
+        const away = `${engine}: ${new URL(proxies[proxy].url).host}`;
+        expect(program.stdout().split(away), program.stdout()).to.have.length(2);
+        const { status, body } = await shop.anybody().get('/readyz');
+        expect({ status, state: body.status }).to.deep.equal({ status: 200, state: 'ready' });
+        expect(body.degraded).to.include(engine);
+
+        keeper = await shop.staff('catalogue');
+        expectUnavailable(await keeper.get(query(), AT_ONCE));
+        const prices = [{ amount, currency: 'GBP' }];
+        const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices });
+        expect(changed.status).to.equal(200);
+        const guest = await shop.guest();
+        const { orderId, refusals } = await buy(guest, product.sku);
+        expect(refusals).to.equal(0);
+        for (const other of readModels.filter((model) => model.engine !== engine)) {
+          await eventually(`${other.engine} shows it`, async () =>
+            expect(pricesIn(await keeper.get(other.query(), AT_ONCE))).to.deep.equal(prices),
+          );
+        }
+        if (engine !== 'Postgres') expect(await idsOf(guest)).to.deep.equal([orderId]);
+
+        await mend();
+        await eventually('it is told', () => expect(program.stdout()).to.include(`${engine} answers now`));
+        for (const model of readModels) {
+          await eventually(`${model.engine} shows it`, async () =>
+            expect(pricesIn(await keeper.get(model.query(), AT_ONCE))).to.deep.equal(prices),
+          );
+        }
+        expect(await idsOf(guest)).to.deep.equal([orderId]);
+        await eventually('nothing is degraded', async () =>
+          expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
+        );
+      } finally {
+        await mend();
+      }
+      await shop.stop();
+    });
+  }
+
+  it('does not use a store of another shop that comes later, says why, and takes its own one', async () => {
+    const { address } = await engines.freshEngine('redis');
+    const other = new Redis(address);
+    const mark = { generation: STORE_GENERATION, log: 'another', key: '', eventStore: 'dynamodb' };
+    await other.set(`${environment.COMMERCE_NAMESPACE}:store_mark`, JSON.stringify(mark));
+    other.disconnect();
+    await proxies.redis.cut();
+    const program = await startProgram(['start', '--port', '0'], environment);
+    shop = await whenReady(program, environment);
+    await proxies.redis.mend(address);
+    await eventually('it says why', () =>
+      expect(program.stdout()).to.match(/Redis is not used: Redis at .* has data of a different log than the one in/),
+    );
+    const { status, body } = await shop.anybody().get('/readyz');
+    expect(status).to.equal(200);
+    expect(body.degraded).to.include('Redis');
+    expectUnavailable(await shop.anybody().get(product.path, AT_ONCE));
+    await proxies.redis.cut();
+    await proxies.redis.mend(engines.redis());
+    await eventually('it is told', () => expect(program.stdout()).to.include('Redis answers now'));
+    expect((await shop.anybody().get(product.path)).status).to.equal(200);
     await shop.stop();
   });
 });

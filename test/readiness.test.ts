@@ -40,12 +40,13 @@ describe('A first look', () => {
   };
 
   /** Reports these projections as behind, one list per look; the last list repeats. */
-  function lookOf(answers: string[][], longestMs?: number) {
+  function lookOf(answers: string[][], longestMs?: number, isAway = false) {
     const asked: unknown[] = [];
     const readModels = {
       async behind(...question: unknown[]) {
         asked.push(question);
-        return answers.length > 1 ? the(answers.shift()) : the(answers[0]);
+        const behind = answers.length > 1 ? the(answers.shift()) : the(answers[0]);
+        return behind.map((projection) => ({ projection, isAway }));
       },
     };
     const look = createFirstLook(longestMs === undefined ? {} : { longestMs });
@@ -72,8 +73,15 @@ describe('A first look', () => {
   it('ends after its time, and names the projections that are behind until they catch up', async () => {
     const { look, seen, stop } = lookOf([['stock']], 100);
     await seen;
-    expect(look.state()).to.deep.equal({ isReady: true, behind: ['stock'] });
     stop.abort();
+    expect(look.state()).to.deep.equal({ isReady: true, behind: ['stock'] });
+  });
+
+  it('does not wait for projections whose store is away, but names them', async () => {
+    const { look, seen, stop } = lookOf([['stock']], undefined, true);
+    await seen;
+    stop.abort();
+    expect(look.state()).to.deep.equal({ isReady: true, behind: ['stock'] });
   });
 
   it('is ready if it was never begun', () => {

@@ -210,10 +210,13 @@ export interface RunningShop {
   /** A caller with the token that `commerce token --role` prints. */
   staff(role: 'catalogue' | 'support' | 'ops' | 'auditor'): Promise<Caller>;
   guest(): Promise<Guest>;
+  /** Opens an account, and logs in. */
+  customer(account: { email: string; password: string; name: string }): Promise<Guest>;
   anybody(): Caller;
   stop(): Promise<void>;
 }
 
+/** Or a customer with an account. */
 export type Guest = Caller & { customerId: string };
 
 export async function startShop(environment: Environment, args: readonly string[] = []): Promise<RunningShop> {
@@ -239,6 +242,12 @@ export async function whenReady(program: Program, environment: Environment): Pro
     staff: async (role) => callerAt(url, await staffToken(environment, role), together),
     async guest() {
       const { body } = await callerAt(url).post('/v1/sessions', {});
+      return { ...callerAt(url, body.token, together), customerId: body.customerId };
+    },
+    async customer({ email, password, name }) {
+      const registered = await callerAt(url).post('/v1/customers', { email, password, name });
+      expect(registered.status, JSON.stringify(registered.body)).to.equal(201);
+      const { body } = await callerAt(url, undefined, together).post('/v1/sessions', { email, password });
       return { ...callerAt(url, body.token, together), customerId: body.customerId };
     },
     anybody: () => callerAt(url),

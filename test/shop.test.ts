@@ -8,6 +8,7 @@ import { describeWith, freshName, type TestEngines } from './engines.js';
 import {
   type Answer,
   type Caller,
+  callerAt,
   commerce,
   type Environment,
   endPrograms,
@@ -181,6 +182,29 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
         expect(status, `${name}=${q}`).to.be.oneOf([200, 400]);
       }
     }
+  });
+
+  it('tells a customer of the updates of an order, and of none to whom it does not belong', async () => {
+    const { sku } = await newProduct({ units: 1 });
+    const { token, customerId } = (await shop.anybody().post('/v1/sessions', {})).body;
+    const guest = { ...callerAt(shop.url, token), customerId };
+    const ordered = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
+    const placed = ordered.body;
+    const path = `/v1/orders/${placed.id}/updates`;
+    expectProblem(await (await shop.guest()).get(path), 404, 'not_found');
+    const going = new AbortController();
+    const seen = the(ordered.headers.get('consistency-token'));
+    const headers = { Authorization: `Bearer ${token}`, 'Consistency-Token': seen, Prefer: 'wait=30' };
+    const { body: updates } = await fetch(shop.url + path, { headers, signal: going.signal });
+    const reader = the(updates).pipeThrough(new TextDecoderStream()).getReader();
+    const until = async (text: string) => {
+      for (let read = ''; !read.includes(text); ) read += the((await reader.read()).value);
+    };
+    await until('"fulfilmentStatus":"not_fulfilled"');
+    const planned = await support.post(`/v1/orders/${placed.id}/shipments`);
+    await support.post(`/v1/shipments/${planned.body.id}/dispatch`);
+    await until('"fulfilmentStatus":"fulfilled"');
+    going.abort();
   });
 
   it('lists open work for support, equal to the single resources', async () => {
@@ -525,7 +549,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(Object.keys(openapi.body.paths)).to.include.members(['/v1/carts/{id}/checkout', '/v1/search']);
     const docs = await anybody.get('/docs');
     expect(docs.headers.get('content-type')).to.match(/^text\/html/);
-    expect(docs.body).to.include('/v1/carts/{id}/checkout');
+    expect(docs.body).to.include('id="reference"');
     expect((await anybody.get('/healthz')).body).to.deep.equal({ status: 'up' });
     expect((await anybody.get('/readyz')).body).to.deep.equal({ status: 'ready' });
     expectProblem(await anybody.get('/metrics'), 401, 'unauthenticated');

@@ -1,6 +1,12 @@
 // A whole write side in memory, with its endpoints and the queries that fold its streams.
+
 import type { CartsInUse } from '../commands/cart/customer-carts.js';
+import { createGuestMerge } from '../commands/cart/guest-merge.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
+import { accountEndpoints } from '../commands/identity/account-endpoints.js';
+import { createAccounts } from '../commands/identity/accounts.js';
+import { createMailLinks } from '../commands/identity/mails.js';
+import type { Mail } from '../commands/identity/ports.js';
 import { opsEndpoints } from '../commands/ops/endpoints.js';
 import { createOperations } from '../commands/ops/operations.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
@@ -8,6 +14,7 @@ import { type CommandRunner, createCommandRunner } from '../commands/runtime/com
 import { createCurrentSettings } from '../commands/shop/settings.js';
 import { createPricing, writeSide } from '../commands/write-side.js';
 import { cart, isFrozen } from '../domain/cart/cart.js';
+import type { ShopPreferences } from '../domain/customer/preferences.js';
 import { eventTypes } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
@@ -31,6 +38,8 @@ import { createCurrentCartReader } from '../read-api/queries/current-carts.js';
 import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
+import { createMemoryCredentials, createMemoryPreferences, plainPasswords } from './memory-accounts.js';
+import { createMemoryViews } from './memory-views.js';
 import { openProcesses } from './processes.js';
 import { readModel } from './read-model.js';
 import { the } from './the.js';
@@ -111,14 +120,45 @@ export function createShop({
   const reader = createCurrentCartReader({ currentCarts: readModel(queries), states: runner });
   const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
   const savedMethods = createTestMethods({ runner });
+  const viewStream = createMemoryViews();
+  const sessionOf = (customerId: string) => `session of ${customerId}`;
   const quarantine = { list: async () => [], retry: async () => undefined, release: async () => {} };
   const operations = createOperations({ runner, quarantine, targets: ['agenda'], personal, checkout, settlement });
+  const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
+  const guests = createGuestMerge({ runner, currentCarts, tokens });
+  const preferences = createMemoryPreferences<ShopPreferences>();
+  const mails: Mail[] = [];
+  const credentials = createMemoryCredentials();
+  const ended: string[] = [];
+  let secrets = 0;
+  const accounts = createAccounts({
+    runner,
+    personal,
+    emailKeyOf,
+    keyedHash: createKeyedHash(Buffer.alloc(32)),
+    passwords: plainPasswords,
+    credentials,
+    sessions: { endAll: async (customerId) => void ended.push(customerId) },
+    mailer: { send: async (mail) => void mails.push(mail) },
+    mailLinks: createMailLinks('https://shop.example/'),
+    inBackground: (_, work) => void work(),
+    clock,
+    newSecret: () => String(secrets++).padStart(22, '0'),
+  });
   const endpoints = [
+    ...accountEndpoints({
+      accounts,
+      attempts: { count: async () => {} },
+      emailKeyOf,
+      inBackground: (_, work) => void work(),
+      pause: async () => {},
+    }),
     ...writeSide({
       runner,
       clock,
       personal,
-      tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
+      guests,
+      preferences,
       skuOwners,
       allocator,
       currentCarts,
@@ -132,10 +172,12 @@ export function createShop({
       provider: 'test',
       emailKeyOf,
       settings: createCurrentSettings({ runner, clock }),
+      viewStream,
+      sessionOf,
       ...caches,
     }),
     ...opsEndpoints({ operations }),
-    ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, views }),
+    ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, preferences, views }),
     ...testPaymentEndpoints({
       runner,
       bank,
@@ -191,7 +233,26 @@ export function createShop({
     orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }
 
-  return { call, endpoints, log, store, runner, processes, personal, emailKeyOf, ship, release, submit };
+  return {
+    call,
+    endpoints,
+    log,
+    store,
+    runner,
+    processes,
+    personal,
+    emailKeyOf,
+    viewStream,
+    sessionOf,
+    guests,
+    preferences,
+    accounts,
+    mails,
+    ended,
+    ship,
+    release,
+    submit,
+  };
 }
 
 export type Shop = ReturnType<typeof createShop>;

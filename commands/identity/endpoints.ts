@@ -1,12 +1,19 @@
-// Sessions: a guest's session needs no credentials, a refresh rotates its token, and a log-out ends one session or all.
+// Sessions: a guest's session needs no credentials, a log-in needs those of an account, a refresh rotates the token, and a log-out
+// ends one session or all.
 import { z } from 'zod';
 import type { Clock } from '../../domain/kernel/clock.js';
+import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
 import { ROLES } from '../../domain/kernel/role.js';
 import type { KeyedHash, SealFor } from '../../domain/kernel/seal.js';
+import { guestTokenSchema } from '../cart/current-carts.js';
+import type { GuestMerge } from '../cart/guest-merge.js';
+import type { Accounts } from './accounts.js';
 import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
-import type { Session, Sessions, TokenIssuer } from './ports.js';
+import { passwordOf } from './password.js';
+import type { Attempts, Preferences, Session, Sessions, TokenIssuer } from './ports.js';
 import { createRefreshTokens, REFRESH_TOKEN } from './refresh-token.js';
 
 const sessionAnswer = z
@@ -21,6 +28,22 @@ const sessionAnswer = z
   })
   .meta({ id: 'Session' });
 
+const sessionBody = z
+  .strictObject({
+    email: emailSchema.optional(),
+    password: passwordOf(1).optional(),
+    guestToken: guestTokenSchema.optional(),
+  })
+  .superRefine(({ email, password, guestToken }, { addIssue }) => {
+    const missing = (field: string, other: string) =>
+      addIssue({ code: 'custom', path: [field], message: `is missing; it goes with ${other}` });
+    if (email === undefined && (password ?? guestToken) !== undefined)
+      missing('email', password === undefined ? 'guestToken' : 'password');
+    if (password === undefined && (email ?? guestToken) !== undefined)
+      missing('password', email === undefined ? 'guestToken' : 'email');
+  })
+  .meta({ dependentRequired: { email: ['password'], password: ['email'], guestToken: ['email', 'password'] } });
+
 const refreshBody = z.strictObject({
   refreshToken: z.string().regex(REFRESH_TOKEN, 'is not a refresh token of this shop'),
 });
@@ -28,20 +51,60 @@ const refreshBody = z.strictObject({
 export interface SessionDeps {
   sessions: Sessions;
   tokens: TokenIssuer;
+  accounts: Pick<Accounts, 'authenticate'>;
+  attempts: Attempts;
+  emailKeyOf: EmailKeyOf;
+  guests: GuestMerge;
+  preferences: Preferences;
   keyedHash: KeyedHash;
   /** Seals the access token that is stored for a repeated refresh. */
   accessTokens: SealFor;
   clock: Clock;
 }
 
-export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, clock }: SessionDeps): Endpoint[] {
+type OpenRequest = EndpointRequest<unknown, unknown, z.output<typeof sessionBody> | undefined>;
+
+export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
+  const { sessions, tokens, accounts, attempts, emailKeyOf, guests, preferences, keyedHash, accessTokens, clock } =
+    deps;
   const refreshTokens = createRefreshTokens(keyedHash);
 
-  async function openGuest({ newId }: EndpointRequest): Promise<Reply> {
-    const key = { customerId: newId('customer'), id: newId('session') };
-    const session = { ...key, guest: true, generation: 0, expiresAt: clock() + SESSION_TTL_MS };
+  async function open(request: OpenRequest): Promise<Reply> {
+    const { email, password, guestToken } = request.body ?? {};
+    if (email === undefined || password === undefined) return opened(request.newId('customer'), true, request);
+    const guestId = guestToken === undefined ? undefined : await guests.guestOf(guestToken);
+    await attempts.count('login', request.address);
+    await attempts.count('account', emailKeyOf(email));
+    const customerId = await accounts.authenticate(email, password);
+    if (customerId === undefined) {
+      throw new Problem('unauthenticated', 'The e-mail address or the password is wrong.');
+    }
+    const seen = guestId === undefined ? [] : await takeAlong(guestId, customerId, request);
+    return { ...(await opened(customerId, false, request)), seen };
+  }
+
+  async function opened(customerId: string, guest: boolean, { newId }: OpenRequest): Promise<Reply> {
+    const key = { customerId, id: newId('session') };
+    const session = { ...key, guest, generation: 0, expiresAt: clock() + SESSION_TTL_MS };
     await sessions.open(session);
     return { status: 201, body: answer(session, await accessTokenOf(session)) };
+  }
+
+  /**
+   * What the guest has becomes the customer's. A cart that does not fit stays the guest's, and POST /v1/carts/current/merge says
+   * why. If it fails there is no session, and a repeat goes on.
+   */
+  async function takeAlong(guestId: string, customerId: string, request: OpenRequest): Promise<Reply['seen'] & object> {
+    const actor = { type: 'customer', id: customerId } as const;
+    const { shown } = await guests.merge(guestId, {
+      ...request,
+      caller: { role: 'customer', id: customerId, customerId },
+      command: (step) => ({ ...request.command(step), actor }),
+    });
+    const wanted = await preferences.of(guestId);
+    if (wanted && !(await preferences.of(customerId))) await preferences.put(customerId, wanted);
+    if (wanted) await preferences.forget(guestId);
+    return shown ? [[streamOf(shown.state.cartId), shown.position.commitNo]] : [];
   }
 
   async function refresh({ body }: EndpointRequest<unknown, unknown, z.output<typeof refreshBody>>): Promise<Reply> {
@@ -88,13 +151,19 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
     endpoint({
       method: 'post',
       path: '/v1/sessions',
-      summary: 'Create a guest session',
+      summary: 'Create a session of a guest, or of an account',
+      description:
+        'Without a body, or with `{}`, it is the session of a new guest. A wrong password and an unknown address get the same ' +
+        "answer. With `guestToken`, the guest's carts are merged into the customer's cart, once, and their preferences are taken " +
+        "along if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, and by " +
+        'account (`login` and `account`).',
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',
-      body: z.strictObject({}).optional(),
+      body: sessionBody.optional(),
       answers: { 201: sessionAnswer },
-      handle: openGuest,
+      problems: ['unauthenticated'],
+      handle: open,
     }),
     endpoint({
       method: 'post',

@@ -1,4 +1,4 @@
-// How long tokens and sessions are valid.
+// How long tokens and sessions are valid, and the limits of accounts.
 
 /** Access tokens are not looked up, so after a log-out one still works for at most this long. In seconds. */
 export const ACCESS_TOKEN_TTL_S = 15 * 60;
@@ -17,3 +17,20 @@ export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
  * they keep their old role this long, and a removed member's token still works. In ms.
  */
 export const STAFF_TTL_MS = 5_000;
+
+/** Of a password, in characters. */
+export const MIN_PASSWORD_CHARS = 8;
+export const MAX_PASSWORD_CHARS = 200;
+
+/** How long the tokens in mails work. In ms. */
+export const VERIFICATION_TTL_MS = 7 * 24 * 60 * 60_000;
+export const RESET_TTL_MS = 60 * 60_000;
+
+/** A customer gets no second mail of a kind within this time, unless the token of the first was used. In ms. */
+export const MAIL_PAUSE_MS = 5 * 60_000;
+
+/**
+ * Registrations and requests for a new password are answered after this time, so that it does not tell whether there is an account.
+ * In ms.
+ */
+export const EVEN_ANSWER_MS = 1_000;

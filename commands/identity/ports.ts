@@ -1,4 +1,4 @@
-// The ports of sessions: a signer of access tokens, and a store of sessions.
+// The ports of accounts and sessions: a signer of access tokens, stores of sessions, credentials and preferences, and the mail.
 import type { Caller } from '../../domain/kernel/endpoint.js';
 
 export interface TokenIssuer {
@@ -38,4 +38,71 @@ export interface Sessions {
   refresh(next: Required<Session>): Promise<boolean>;
   end(key: SessionKey): Promise<void>;
   endAll(customerId: string): Promise<void>;
+}
+
+/** Hashes passwords, slowly on purpose. Throws `Unavailable` if too many wait. */
+export interface Passwords {
+  /** The hash with its parameters and its salt, as text. */
+  hash(password: string): Promise<string>;
+  /** False without a hash, after the same time as with one. */
+  verify(password: string, hash: string | undefined): Promise<boolean>;
+}
+
+/** What a mail with a token was sent for. A notice has no token. */
+export type MailPurpose = 'verification' | 'reset' | 'notice';
+
+export interface SentToken {
+  /** Keyed hash of the token. */
+  hash: string;
+  /** In ms. */
+  sentAt: number;
+  expiresAt: number;
+}
+
+/** Secrets of accounts. They are not in the log, because the log is for ever. One record per customer. */
+export interface Credentials {
+  /** The hash of the password. Undefined if the customer has none. */
+  passwordOf(customerId: string): Promise<string | undefined>;
+  setPassword(customerId: string, hash: string): Promise<void>;
+  /**
+   * Keeps the token of a mail instead of the earlier one of this purpose. False, and nothing is kept, if the earlier one was sent
+   * after `notSince`, in ms. Of several concurrent calls one succeeds.
+   */
+  keepToken(customerId: string, purpose: MailPurpose, token: SentToken, notSince: number): Promise<boolean>;
+  hasToken(customerId: string, purpose: MailPurpose, hash: string, now: number): Promise<boolean>;
+  /** Removes the token, unless it has expired. Of several concurrent calls one succeeds; false for all others. */
+  takeToken(customerId: string, purpose: MailPurpose, hash: string, now: number): Promise<boolean>;
+  /** Deletes all of it. */
+  forget(customerId: string): Promise<void>;
+}
+
+export interface Mail {
+  /** Whose mail it is. */
+  customerId: string;
+  to: string;
+  subject: string;
+  text: string;
+}
+
+export interface Mailer {
+  /** Resolves once the mail is handed over for delivery. */
+  send(mail: Mail): Promise<void>;
+  /** Deletes mails to the customer that are still here. */
+  forget(customerId: string): Promise<void>;
+}
+
+/** Work that nobody waits for. Its failure is logged under this name. */
+export type InBackground = (name: string, work: () => Promise<unknown>) => void;
+
+export interface Attempts {
+  /** Counts an attempt: by the address of a client, or by the account that it is about. Throws `rate_limited`. */
+  count(limit: 'login' | 'account', key: string): Promise<void>;
+}
+
+/** Settings of a customer or guest, as JSON. */
+export interface Preferences<P = object> {
+  of(customerId: string): Promise<P | undefined>;
+  /** Replaces all of them. */
+  put(customerId: string, preferences: P): Promise<void>;
+  forget(customerId: string): Promise<void>;
 }

@@ -1,19 +1,14 @@
-// Reads CSV as a stream of records, plain or gzip, from a file or another source. Memory use does not depend on its length, whatever
-// the bytes are.
+// Reads CSV as a stream of records, plain or gzip. Memory use does not depend on its length, whatever the bytes are.
 import { isUtf8 } from 'node:buffer';
-import type { Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { pipeline, Readable, Transform } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { pipeline, Transform } from 'node:stream';
 import { CsvError, type Options, parse } from 'csv-parse';
 import { ImportError } from './import-error.js';
+import { changedMeanwhile, cutOff, type Source, unpacked } from './source.js';
 
 export const ENCODINGS = ['utf8', 'latin1'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 const BLANK = /^\s*$/;
-
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
 /** Longest row, in bytes. It keeps an unclosed quote from pulling the rest of the file into memory. */
 const MAX_ROW_BYTES = 64 * 1024;
@@ -24,21 +19,9 @@ const NOT_UTF8 = '\uffff';
 /** A byte order mark of UTF-8, read as Latin-1. */
 const UTF8_MARK_AS_LATIN1 = '\u00ef\u00bb\u00bf';
 
-/** A file that can be read more than once. */
-export interface Source {
-  /** For messages. */
-  name: string;
-  open(): Promise<OpenSource>;
-}
-
-export interface OpenSource {
-  bytes: Readable;
-  /** True if the content is not the one that was opened. */
-  hasChanged(): Promise<boolean>;
-  close(): Promise<void>;
-}
-
 export interface CsvReading<T> {
+  /** Between the fields. The default is a comma. */
+  delimiter?: string;
   /** Called with the first record that is not blank. */
   header(fields: string[]): { width: number; record: (fields: string[], row: number) => T };
 }
@@ -46,13 +29,14 @@ export interface CsvReading<T> {
 /** Throws `ImportError` if the file does not exist, and at a row that is broken or cut off. Rows are numbered from 1. */
 export async function* readCsv<T>(
   source: Source,
-  { header }: CsvReading<T>,
+  { header, delimiter = ',' }: CsvReading<T>,
   encoding: Encoding = 'utf8',
 ): AsyncGenerator<T> {
   const opened = await source.open();
   const reader = createReader(source.name, header, encoding);
   const options: Options<T, string[]> = {
     bom: true,
+    delimiter,
     max_record_size: MAX_ROW_BYTES,
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
@@ -62,8 +46,7 @@ export async function* readCsv<T>(
   const parser = parse(options as unknown as Options);
   try {
     // An error anywhere in the pipeline ends the parser, and is thrown by the loop.
-    const { isGzip, all } = await peek(opened.bytes);
-    pipeline([all, ...(isGzip ? [createGunzip()] : []), reader.decoder, parser], () => {});
+    pipeline([...(await unpacked(opened.bytes)), reader.decoder, parser], () => {});
     yield* parser as AsyncIterable<T>;
     if (reader.rows() === undefined) throw new ImportError(`${source.name} is empty.`);
     if (await opened.hasChanged()) throw changedMeanwhile(source.name);
@@ -73,10 +56,6 @@ export async function* readCsv<T>(
     parser.destroy();
     await opened.close();
   }
-}
-
-export function changedMeanwhile(file: string): ImportError {
-  return new ImportError(`${file} was changed while it was read. Run the import again when the file is complete.`);
 }
 
 /** Decodes bytes into text, and turns its records into rows. */
@@ -193,54 +172,6 @@ function firstBrokenLine(bytes: Buffer): { from: number } {
   return { from };
 }
 
-/** Whether the bytes are gzip, and all of them again. */
-async function peek(bytes: Readable): Promise<{ isGzip: boolean; all: Readable }> {
-  const rest = bytes[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let start = Buffer.alloc(0);
-  let isOver = false;
-  while (start.length < GZIP_MAGIC.length && !isOver) {
-    const next = await rest.next();
-    if (next.done) isOver = true;
-    else start = Buffer.concat([start, next.value]);
-  }
-  async function* all() {
-    yield start;
-    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-  }
-  return { isGzip: start.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC), all: Readable.from(all()) };
-}
-
-/** A regular file of this machine. */
-export function fileSource(name: string): Source {
-  return {
-    name,
-    async open() {
-      const { handle, stats } = await openFile(name);
-      return {
-        bytes: handle.createReadStream({ start: 0, autoClose: false }),
-        async hasChanged() {
-          const now = await handle.stat();
-          return now.size !== stats.size || now.mtimeMs !== stats.mtimeMs;
-        },
-        close: () => handle.close(),
-      };
-    },
-  };
-}
-
-async function openFile(file: string): Promise<{ handle: FileHandle; stats: Stats }> {
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new ImportError(`There is no file ${file}.`);
-    if (error.code === 'EACCES')
-      throw new ImportError(`${file} cannot be read by this user. Grant the permission to read it.`);
-    throw new ImportError(`${file} cannot be read: ${error.message}.`);
-  });
-  const stats = await handle.stat();
-  if (stats.isFile()) return { handle, stats };
-  await handle.close();
-  throw new ImportError(`${file} is ${stats.isDirectory() ? 'a directory' : 'something else'}, not a regular file.`);
-}
-
 const REMEDIES: Record<string, string> = {
   CSV_QUOTE_NOT_CLOSED: 'a quoted text is not closed. Close the quote, or download the whole file again',
   CSV_MAX_RECORD_SIZE: `the row is longer than ${MAX_ROW_BYTES} bytes. Check it for a quote that is not closed`,
@@ -255,14 +186,5 @@ function brokenAt(file: string, rows: number | undefined, error: unknown): unkno
     const where = rows === undefined ? 'in its header' : `at row ${rows + 1} (line ${Number(error.lines)})`;
     return new ImportError(`${file} is broken ${where}: ${REMEDIES[error.code] ?? error.message}.`);
   }
-  if (isZlibError(error)) {
-    return new ImportError(
-      `${file} is broken or cut off at row ${(rows ?? 0) + 1}: ${error.message}. Download or compress the whole file again.`,
-    );
-  }
-  return error;
-}
-
-function isZlibError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('Z_');
+  return cutOff(file, `row ${(rows ?? 0) + 1}`, error);
 }

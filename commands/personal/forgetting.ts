@@ -3,6 +3,7 @@
 // requests were doing for the customer at the time, so a crash at any point is finished, too.
 import { cart } from '../../domain/cart/cart.js';
 import { customer } from '../../domain/customer/customer.js';
+import { emailClaim, emailClaimStream } from '../../domain/customer/email-claim.js';
 import { customerCarts, customerCartsStream, firstCartOf } from '../../domain/customer-carts/customer-carts.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -62,8 +63,18 @@ export function createForgetting(deps: ForgettingDeps): Forgetting {
   function stepsOf(customerId: string, origin: Origin): { name: string; run: () => Promise<unknown> }[] {
     return [
       ...others.map(({ name, forget }) => ({ name, run: () => forget(customerId) })),
+      { name: 'e-mail address', run: () => releaseEmail(customerId, origin) },
       { name: 'open orders', run: () => cancelOrders(customerId, origin) },
     ];
+  }
+
+  /** Another person may open an account with the address. */
+  async function releaseEmail(customerId: string, origin: Origin): Promise<void> {
+    const { emailKey } = (await runner.load(customer, streamOf(customerId))).state;
+    if (emailKey === undefined) return;
+    const command = { type: 'ReleaseEmail', emailKey, customerId } as const;
+    const meta: CommandMeta = { id: `${customerId}/release ${emailKey}`, issuedAt: clock(), ...origin };
+    orThrow(await runner.execute(emailClaim, emailClaimStream(emailKey), command, meta));
   }
 
   async function cancelOrders(customerId: string, origin: Origin): Promise<void> {

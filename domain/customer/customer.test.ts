@@ -18,8 +18,75 @@ const forgotten: CustomerEvent = { type: 'SubjectForgotten', data: { customerId 
 const complete = { type: 'CompleteForgetting', customerId } as const;
 const completed: CustomerEvent = { type: 'ForgettingCompleted', data: { customerId } };
 
+const emailKey = 'k'.repeat(43);
+const person = { registrationId: '1', emailKey, email: 'ada@example.com', name: 'Ada' };
+const open = { type: 'OpenAccount', customerId, ...person } as const;
+const opened: CustomerEvent = { type: 'AccountOpened', data: { customerId, ...person } };
+const verify = { type: 'VerifyEmail', customerId } as const;
+const verified: CustomerEvent = { type: 'EmailVerified', data: { customerId } };
+const consents = (marketing: boolean): CustomerEvent => ({ type: 'ConsentChanged', data: { customerId, marketing } });
+
 describe('A customer', () => {
   const { given } = decider(customer);
+
+  it('has at most one account', () => {
+    given([]).when(open).then([opened]);
+    given([opened])
+      .when({ ...open, registrationId: '2', name: 'Eve' })
+      .thenRejected('conflict');
+    given([forgotten]).when(open).thenRejected('rule_violated');
+  });
+
+  it('proves once that the address is theirs', () => {
+    expect(given([opened]).state.account?.isVerified).to.equal(false);
+    given([opened]).when(verify).then([verified]);
+    expect(given([opened, verified]).state.account?.isVerified).to.equal(true);
+    given([opened, verified]).when(verify).then([]);
+  });
+
+  it('changes their profile, and only what is different is recorded', () => {
+    const revise = { type: 'ReviseAccount', customerId } as const;
+    const addresses = [{ name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' }];
+    const changed: CustomerEvent = { type: 'ProfileChanged', data: { customerId, name: 'Ada L.', addresses } };
+    given([opened])
+      .when({ ...revise, name: 'Ada L.', addresses })
+      .then([changed]);
+    given([opened, changed])
+      .when({ ...revise, name: 'Ada L.', addresses })
+      .then([]);
+    given([opened])
+      .when({ ...revise, name: 'Ada', addresses: [] })
+      .then([]);
+    expect(given([opened, changed]).state.account).to.deep.include({ name: 'Ada L.', addresses, email: person.email });
+  });
+
+  it('consents to advertising, or does not, and the time of each answer is known', () => {
+    const answer = (marketing: boolean) => ({ type: 'ReviseAccount', customerId, marketing }) as const;
+    given([opened])
+      .when(answer(false))
+      .then([consents(false)]);
+    given([opened, consents(true)])
+      .when(answer(true))
+      .then([]);
+    given([opened, consents(true)])
+      .when(answer(false))
+      .then([consents(false)]);
+    expect(given([opened, consents(true)], 7_000).state.account?.marketing).to.deep.equal({ agreed: true, at: 7_000 });
+  });
+
+  it('has nothing of an account to change while they are a guest', () => {
+    for (const when of [verify, { type: 'ReviseAccount', customerId } as const]) {
+      given([]).when(when).thenRejected('rule_violated');
+    }
+    given([]).when({ type: 'ChangePassword', customerId, changeId: '1' }).thenRejected('rule_violated');
+  });
+
+  it('loses the account when they are forgotten; the key of the address is left, to release it', () => {
+    const { state } = given([opened, verified, forgotten]);
+    expect(state.account).to.equal(undefined);
+    expect(state.emailKey).to.equal(emailKey);
+    given([opened, forgotten]).when(verify).thenRejected('rule_violated');
+  });
 
   it('has one name at each provider: the first', () => {
     given([])
@@ -91,6 +158,10 @@ describe('A customer', () => {
       RemovePaymentMethod: { given: [saved('pm_card_visa')], when: remove },
       ForgetCustomer: { given: [], when: forget },
       CompleteForgetting: { given: [forgotten], when: complete },
+      OpenAccount: { given: [], when: open },
+      VerifyEmail: { given: [opened], when: verify },
+      ChangePassword: { given: [opened], when: { type: 'ChangePassword', customerId, changeId: '1' } },
+      ReviseAccount: { given: [opened], when: { type: 'ReviseAccount', customerId, name: 'Ada L.', marketing: true } },
     });
   });
 });

@@ -44,6 +44,8 @@ export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
   body: B;
   caller: Caller;
   requestId: string;
+  /** Address of the client, as limits count it. */
+  address: string;
   /** The commits that the caller has seen (`Consistency-Token`), and how long a query may wait for them (`Prefer: wait=N`). */
   seen: SeenCommits;
   waitMs: number;
@@ -96,6 +98,11 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   body?: z.ZodType<B>;
   /** The limit that counts these requests by address, in addition to the limit on each caller. */
   limit?: 'session' | 'login' | 'coupon' | 'export' | 'webhook';
+  /**
+   * The answer is sent as server-sent events: at once, and again whenever it differs. `handle` runs several times for a request, so
+   * it has to be cheap, and its answer has a version.
+   */
+  isWatched?: true;
   /** The header that signs the body. The body is then passed on raw, whatever it contains. */
   signedBy?: string;
   /** Schema per status. */

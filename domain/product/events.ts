@@ -11,10 +11,12 @@ import { taxCategorySchema } from '../tariffs/events.js';
 /** Heaviest unit, in grams: a tonne. */
 const MAX_WEIGHT = 1_000_000;
 
+/** Longest title, in characters. */
+export const MAX_TITLE_LENGTH = 200;
 /** Most categories of a product. */
-const MAX_CATEGORIES = 20;
+export const MAX_CATEGORIES = 20;
 /** Most attributes of a product. */
-const MAX_ATTRIBUTES = 200;
+export const MAX_ATTRIBUTES = 200;
 /** Most options of a variant. */
 const MAX_OPTIONS = 20;
 /** Most prices of a variant. */
@@ -27,7 +29,7 @@ export const productIdSchema = idSchema('product');
 
 /** The details of a product. Every field can be revised. */
 export const productDetailsSchema = z.strictObject({
-  title: shortText(200),
+  title: shortText(MAX_TITLE_LENGTH),
   description: longText(5_000).optional(),
   brand: shortText(100).optional(),
   categories: z.array(shortText(100)).max(MAX_CATEGORIES).optional(),

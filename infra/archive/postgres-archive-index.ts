@@ -82,12 +82,18 @@ const READ_TILES_SQL = `
   select level, index, hashes from unnest($1::int[], $2::bigint[]) as wanted (level, index)
   join archive_tiles using (level, index)`;
 
-export function createPostgresArchiveIndex(pool: Pool): ArchiveIndex {
-  const rows = async <R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> =>
-    (await queryWithin<R>({ pool, budgetMs: BUDGET_MS }, name, text, values)).rows;
+/** `prepare` resolves when the tables are there. Every call waits for it. Default: they are there. */
+export function createPostgresArchiveIndex(pool: Pool, prepare: () => Promise<void> = async () => {}): ArchiveIndex {
+  const rows = async <R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> => {
+    await prepare();
+    return (await queryWithin<R>({ pool, budgetMs: BUDGET_MS }, name, text, values)).rows;
+  };
 
-  const inTransactionWithin = <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
-    withinBudget({ engine: ENGINE, budgetMs: BUDGET_MS, isRetryable: isTransient }, () => inTransaction(pool, work));
+  const inTransactionWithin = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
+    await prepare();
+    const budget = { engine: ENGINE, budgetMs: BUDGET_MS, isRetryable: isTransient };
+    return withinBudget(budget, () => inTransaction(pool, work));
+  };
 
   return {
     async head() {

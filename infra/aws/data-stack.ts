@@ -11,7 +11,7 @@ import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { EngineName } from '../lambda/functions.js';
 import type { SecretName } from '../lambda/secrets.js';
-import { STREAM } from '../stores/dynamodb-store.js';
+import { STREAM, VIEW_STREAM } from '../stores/dynamodb-store.js';
 import { acknowledge } from './acknowledge.js';
 import { Cache, Documents, PORTS, Postgres, Search } from './engines.js';
 import type { NetworkStack } from './network-stack.js';
@@ -25,6 +25,7 @@ const FILLED_IN = {
   tokenKey: 'Its public half is distributed with it; docs/aws.md says how to replace both.',
   tokenPublicKey: 'It is not secret, and is replaced together with the private half.',
   auditKey: 'Checkpoints of the archive are signed by one key for the life of the log.',
+  smtpUrl: 'SES makes its user and password; docs/aws.md says how to replace them.',
   stripeKey: 'Stripe makes it; docs/aws.md says how to replace it.',
   stripeWebhookSecret: 'Stripe makes it; docs/aws.md says how to replace it.',
 } as const satisfies Partial<Record<SecretName, string>>;
@@ -32,6 +33,7 @@ const FILLED_IN = {
 export class DataStack extends Stack {
   readonly tables: Readonly<Record<DeployedTable, CfnTable>>;
   readonly stream: kinesis.Stream;
+  readonly views: kinesis.Stream;
   readonly objects: s3.Bucket;
   readonly objectsName: string;
   /** Files that people upload, such as counts of the stock. */
@@ -71,6 +73,14 @@ export class DataStack extends Stack {
       retentionPeriod: Duration.days(7),
     });
     acknowledge(this.stream, { KDS3: 'Commits have personal data, which is under keys of the shop everywhere.' });
+    this.views = new kinesis.Stream(this, 'Views', {
+      streamName: `${namespace}-${VIEW_STREAM}`,
+      streamMode: kinesis.StreamMode.ON_DEMAND,
+      encryption: kinesis.StreamEncryption.KMS,
+      encryptionKey: key,
+      retentionPeriod: Duration.days(1),
+    });
+    acknowledge(this.views, { KDS3: 'Views name products and a hash of a random id, under a key of the shop.' });
     this.tables = createTables(this, { namespace, key, stream: this.stream, writers });
 
     this.accessLogs = this.accessLogBucket(stage);

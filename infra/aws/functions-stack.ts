@@ -138,7 +138,9 @@ export class FunctionsStack extends Stack {
 
   private groupsOf(name: FunctionName): ISecurityGroup[] {
     const { network, data } = this.props;
-    return [network.httpsGroup, ...definitionOf(name).engines.map((engine) => data.clientGroups[engine])];
+    const { engines, secrets } = definitionOf(name);
+    const mail = secrets.includes('smtpUrl') ? [network.mailGroup] : [];
+    return [network.httpsGroup, ...mail, ...engines.map((engine) => data.clientGroups[engine])];
   }
 
   private environmentOf(name: FunctionName): Record<string, string> {
@@ -158,6 +160,8 @@ export class FunctionsStack extends Stack {
       COMMERCE_LOG: 'info',
       COMMERCE_BUCKET: data.objectsName,
       COMMERCE_CORS_ORIGINS: stage.corsOrigins.join(','),
+      COMMERCE_MAIL_FROM: stage.mail.from,
+      COMMERCE_SHOP_URL: stage.mail.shopUrl,
       // Authorities of Amazon that sign the certificates of DocumentDB, as the runtime has them.
       NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
       ...(isBehindLoadBalancer && { COMMERCE_TRUSTED_PROXIES: this.props.network.vpc.vpcCidrBlock }),
@@ -184,17 +188,19 @@ export class FunctionsStack extends Stack {
     const target = this.aliases[name];
     for (const trigger of definitionOf(name).triggers) {
       if (trigger.kind === 'kinesis') {
-        new lambda.EventSourceMapping(this, `Commits-${name}`, {
+        const isOfViews = trigger.stream === 'views';
+        const lostBatches = this.queues['lost-batches'].queue.queueArn;
+        new lambda.EventSourceMapping(this, `${isOfViews ? 'Views' : 'Commits'}-${name}`, {
           target,
-          eventSourceArn: this.props.data.stream.streamArn,
+          eventSourceArn: isOfViews ? this.props.data.views.streamArn : this.props.data.stream.streamArn,
           startingPosition: lambda.StartingPosition.TRIM_HORIZON,
           batchSize: trigger.batchSize,
           parallelizationFactor: trigger.parallelism,
           bisectBatchOnError: true,
-          reportBatchItemFailures: true,
+          reportBatchItemFailures: !isOfViews,
           retryAttempts: trigger.retries,
           maxRecordAge: Duration.seconds(trigger.maxAgeS),
-          onFailure: { bind: () => ({ destination: this.queues['lost-batches'].queue.queueArn }) },
+          ...(!isOfViews && { onFailure: { bind: () => ({ destination: lostBatches }) } }),
         });
       }
       if (trigger.kind === 'sqs') {

@@ -15,13 +15,20 @@ const ENDPOINTS = {
   kms: ec2.InterfaceVpcEndpointAwsService.KMS,
   secrets: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
   lambda: ec2.InterfaceVpcEndpointAwsService.LAMBDA,
+  kinesis: ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+  mail: ec2.InterfaceVpcEndpointAwsService.EMAIL_SMTP,
 } as const;
+
+/** SMTP with TLS from the first byte. */
+const SMTPS = ec2.Port.tcp(465);
 
 export class NetworkStack extends Stack {
   readonly vpc: ec2.Vpc;
   readonly logKey: Key;
   /** Lets a function call HTTPS, wherever the routes of its subnet lead. */
   readonly httpsGroup: ec2.SecurityGroup;
+  /** Lets a function send mails by SES. */
+  readonly mailGroup: ec2.SecurityGroup;
   /** Of the functions of Secrets Manager that change passwords. */
   readonly rotationGroup: ec2.SecurityGroup;
   readonly loadBalancerGroup: ec2.SecurityGroup;
@@ -59,6 +66,8 @@ export class NetworkStack extends Stack {
     for (const group of [this.httpsGroup, this.rotationGroup]) {
       group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.HTTPS, 'Only where the routes of the subnet lead');
     }
+    this.mailGroup = this.group('Mail', 'Functions that send mails by SES');
+    this.mailGroup.addEgressRule(ec2.Peer.anyIpv4(), SMTPS, 'Only where the routes of the subnet lead');
     this.loadBalancerGroup = this.group('LoadBalancer', 'The load balancer of the queries');
     this.addEndpoints();
   }
@@ -80,6 +89,7 @@ export class NetworkStack extends Stack {
     for (const group of [this.httpsGroup, this.rotationGroup]) {
       endpoints.addIngressRule(group, ec2.Port.HTTPS, 'from functions');
     }
+    endpoints.addIngressRule(this.mailGroup, SMTPS, 'from functions that send mails');
     for (const [name, service] of Object.entries(ENDPOINTS)) {
       this.vpc.addInterfaceEndpoint(name, {
         service,

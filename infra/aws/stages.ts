@@ -17,6 +17,8 @@ export interface Stage {
   commands: { host: string; certificateArn: string };
   /** `COMMERCE_CORS_ORIGINS` of the functions. */
   corsOrigins: readonly string[];
+  /** `COMMERCE_MAIL_FROM`, which SES has to know, and `COMMERCE_SHOP_URL` of the functions. */
+  mail: { from: string; shopUrl: string };
   /** One gateway costs less; with one in each zone payments outlive a zone. */
   natGateways: number;
   postgres: { instance: string; isMultiZone: boolean; storageGb: number };
@@ -66,6 +68,7 @@ export const STAGES: readonly Stage[] = [
       certificateArn: certificate('00000000-0000-4000-8000-000000000002'),
     },
     corsOrigins: ['https://dev.shop.example'],
+    mail: { from: 'no-reply@dev.shop.example', shopUrl: 'https://dev.shop.example' },
     natGateways: 1,
     postgres: { instance: 't4g.medium', isMultiZone: false, storageGb: 20 },
     documents: { instance: 't4g.medium', instances: 1 },
@@ -89,6 +92,7 @@ export const STAGES: readonly Stage[] = [
     queries: { host: 'queries.shop.example', certificateArn: certificate('00000000-0000-4000-8000-000000000003') },
     commands: { host: 'commands.shop.example', certificateArn: certificate('00000000-0000-4000-8000-000000000004') },
     corsOrigins: ['https://shop.example'],
+    mail: { from: 'no-reply@shop.example', shopUrl: 'https://shop.example' },
     natGateways: 3,
     postgres: { instance: 'r7g.xlarge', isMultiZone: true, storageGb: 500 },
     documents: { instance: 'r6g.large', instances: 3 },

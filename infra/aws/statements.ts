@@ -93,6 +93,7 @@ export function statementsOf(name: FunctionName, stack: Stack, props: Statements
   const { data, queueArns } = props;
   const ofTriggers = triggers.flatMap((trigger) => {
     if (trigger.kind === 'kinesis') {
+      if (trigger.stream === 'views') return [allow(READ_STREAM, [data.views.streamArn])];
       return [allow(READ_STREAM, [data.stream.streamArn]), allow(['sqs:SendMessage'], [queueArns['lost-batches']])];
     }
     return trigger.kind === 'sqs' ? [allow(READ_QUEUE, [queueArns[trigger.queue]])] : [];
@@ -141,6 +142,8 @@ function statementsOn(
       return [allow(actions, [`arn:aws:s3:::${data.filesName}/*`])];
     case 'stream':
       return [allow(actions, [data.stream.streamArn])];
+    case 'views':
+      return [allow(actions, [data.views.streamArn])];
     case 'opensearch':
       return [allow(actions, [`${data.search.domainArn}/*`])];
     case 'payment-provider': {

@@ -10,6 +10,8 @@ import { CHANGE_TIME_PRECISION, EVENTS_TABLE } from '../event-store/dynamodb/dyn
 import { SNAPSHOTS_TABLE } from '../event-store/dynamodb/dynamodb-snapshots.js';
 import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { IDEMPOTENCY_TABLE } from '../idempotency/dynamodb-idempotency.js';
+import { CREDENTIALS_TABLE } from '../identity/credentials-dynamodb.js';
+import { PREFERENCES_TABLE } from '../identity/preferences-dynamodb.js';
 import { SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
 import { MARK_TABLE, TABLES } from '../stores/dynamodb-store.js';
 import { acknowledge } from './acknowledge.js';
@@ -31,6 +33,8 @@ const KINDS = {
   subjectKeys: { definition: SUBJECT_KEYS_TABLE, expires: false, isRecoverable: true },
   mark: { definition: MARK_TABLE, expires: false, isRecoverable: true },
   snapshots: { definition: SNAPSHOTS_TABLE, expires: true, isRecoverable: false },
+  credentials: { definition: CREDENTIALS_TABLE, expires: false, isRecoverable: true },
+  preferences: { definition: PREFERENCES_TABLE, expires: false, isRecoverable: true },
   sessions: { definition: SESSIONS_TABLE, expires: true, isRecoverable: false },
   idempotency: { definition: IDEMPOTENCY_TABLE, expires: true, isRecoverable: false },
 } as const satisfies Record<DeployedTable, Kind>;

@@ -37,6 +37,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
 
   return async (req, res, { limit, signedBy }) => {
     const address = clientAddressOf(req, trustedProxies);
+    contextOf(res).address = address;
     const token = bearerTokenOf(req.headers);
     const caller = token === undefined ? ANONYMOUS : await callerOf(token, address);
     const key = caller === ANONYMOUS ? address : `${caller.role} ${caller.id}`;
@@ -49,11 +50,12 @@ export function createAdmission(deps: AdmissionDeps): Admit {
   };
 }
 
-function rateLimited(all: readonly Counted[]): HttpProblem {
+/** Needs at least one that is over. */
+export function rateLimited(all: readonly Counted[]): HttpProblem {
   const over = all.filter(({ isOver }) => isOver);
   const [{ limit, quota }] = over as [Counted];
   const retryAfter = Math.max(...over.map(secondsLeft));
-  const who = limit === 'caller' ? 'one caller' : 'one address';
+  const who = limit === 'caller' ? 'one caller' : limit === 'account' ? 'one account' : 'one address';
   const detail = `More than ${quota} requests of the kind \`${limit}\` by ${who} within ${WINDOW_S} s; retry in ${retryAfter} s.`;
   return new HttpProblem('rate_limited', detail, { ...headersOf(all), 'Retry-After': String(retryAfter) });
 }

@@ -60,12 +60,17 @@ export function answerOfProblem(problem: HttpProblem, instance: string): Answer 
 export async function finishInParts(res: Response, answer: Answer, stream: AsyncIterable<string>): Promise<void> {
   const { startedAt, observe } = contextOf(res);
   for await (const part of stream) {
-    if (!res.headersSent) res.writeHead(answer.status, headersOf(res, answer));
+    if (!res.headersSent) startAnswer(res, answer);
     // In a Lambda function the response is in memory. It never drains, and returns nothing.
     if (res.write(part) === false && !(await isDrained(res))) return void res.destroy();
   }
   res.end();
   observe(answer.status, startedAt);
+}
+
+/** Sends the status and the headers of an answer whose body comes in parts. */
+export function startAnswer(res: Response, answer: Answer): void {
+  res.writeHead(answer.status, headersOf(res, answer));
 }
 
 function isDrained(res: Response): Promise<boolean> {

@@ -34,6 +34,8 @@ export interface ApiDeps {
   idempotency: IdempotencyStore;
   seals: Pick<Seals, 'consistencyTokens' | 'cursors'>;
   pages: Pages;
+  /** Nothing of an answer is sent before its end, as in a Lambda function. */
+  isBuffered?: boolean;
   registry: Registry;
   clock: Clock;
   log: Logger;
@@ -43,6 +45,7 @@ export interface ApiDeps {
 
 export function createApi(given: ApiDeps): express.Application {
   const { endpoints, admission, corsOrigins = [], idempotency, seals, pages, registry, clock, log, tracing } = given;
+  const { isBuffered = false } = given;
   const metrics = createHttpMetrics(registry);
   const admit = createAdmission(admission);
   const countedLog = createCountedLog({ log, clock });
@@ -53,7 +56,7 @@ export function createApi(given: ApiDeps): express.Application {
     begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock, tracing),
     ...allowOrigins(corsOrigins),
   );
-  const deps = { admit, once, cursors: seals.cursors, metrics, clock };
+  const deps = { admit, once, cursors: seals.cursors, metrics, clock, isBuffered };
   app.use(
     routing([
       ...endpointRoutes(endpoints, (endpoint) => handlerOf(endpoint, deps)),

@@ -738,11 +738,18 @@ describe('the HTTP surface', () => {
       expect([moved.status, moved.headers.get('location')]).to.deep.equal([308, '/console']);
     });
 
-    it('a page of its endpoints without external resources', async () => {
+    it('a reference of its endpoints from its own origin, with an anchor for each problem', async () => {
       const { text, headers } = await ask('/docs');
       expect(headers.get('content-type')).to.contain('text/html');
-      expect(text).to.contain('/v1/things/{id}').and.to.contain('id="out_of_stock"');
-      expect(text).not.to.match(/<script|https?:\/\//);
+      expect(headers.get('content-security-policy'))
+        .to.contain("default-src 'none'")
+        .and.not.match(/unsafe|https?:/);
+      expect(text)
+        .to.contain('id="out_of_stock"')
+        .and.not.match(/<script>|https?:\/\//);
+      const loaded = [...text.matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)].map(([, path]) => the(path));
+      expect(loaded).to.have.length(4);
+      for (const path of loaded) expect((await ask(path)).status, path).to.equal(200);
     });
   });
 

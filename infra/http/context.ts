@@ -10,6 +10,8 @@ export interface RequestContext {
   startedAt: number;
   /** The requested path. */
   instance: string;
+  /** Address of the client, once the request is admitted. */
+  address?: string;
   tokens: ConsistencyTokens;
   seen: SeenCommits;
   observe: Observe;

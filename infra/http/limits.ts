@@ -53,6 +53,8 @@ export const LINGER_MS = 1_000;
 /** Default limits for one address per minute: create or refresh sessions, log in, try coupons. */
 export const SESSIONS_PER_MINUTE = 120;
 export const LOGINS_PER_MINUTE = 10;
+/** Attempts to log in to one account, and requests about one e-mail address, from all addresses together. */
+export const ATTEMPTS_PER_MINUTE = 5;
 export const COUPONS_PER_MINUTE = 30;
 /** An export reads every stream of a customer. */
 export const EXPORTS_PER_MINUTE = 5;
@@ -65,6 +67,14 @@ export const WEBHOOKS_PER_MINUTE = 6_000;
 
 /** All requests of one caller per minute. A request without a token counts for its address. */
 export const REQUESTS_PER_MINUTE = 600;
+
+/**
+ * A watched answer, such as an order, is made again at this interval, for so long. After that, or if the connection breaks, the
+ * client waits and asks again. The time is below the limits of load balancers and of API Gateway (29 s).
+ */
+export const WATCH_EVERY_MS = 500;
+export const WATCH_FOR_MS = 20_000;
+export const WATCH_RETRY_MS = 1_000;
 
 /** How long a browser may cache the answer to a preflight request, in seconds. */
 export const CORS_MAX_AGE_S = 600;

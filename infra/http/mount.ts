@@ -15,6 +15,7 @@ import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
 import type { Once } from './once.js';
 import { type Input, schemasOf, validatorOf } from './validation.js';
+import { sendChanges } from './watch.js';
 
 export interface MountDeps {
   admit: Admit;
@@ -22,10 +23,13 @@ export interface MountDeps {
   cursors: SealFor;
   metrics: HttpMetrics;
   clock: Clock;
+  /** Nothing of an answer is sent before its end. */
+  isBuffered: boolean;
 }
 
-export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, clock }: MountDeps): RequestHandler {
-  const { method, path, roles, idempotency, signedBy } = endpoint;
+export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
+  const { admit, once, cursors, metrics, clock, isBuffered } = deps;
+  const { method, path, roles, idempotency, signedBy, isWatched } = endpoint;
   const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
   /** PUT on a resource path may create the resource. */
@@ -43,7 +47,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
     // These endpoints ignore the caller's identity, so the scope of an idempotency key is the same with and without a token.
     const caller = isAnonymous ? ANONYMOUS : admitted;
     context.seen = context.tokens.decode(req.get('consistency-token'));
-    const { requestId, seen, instance } = context;
+    const { requestId, seen, instance, address = '' } = context;
     const waitMs = waitMsOf(req.headers);
     const expectedVersion = isCommand ? expectedVersionOf(req.headers, mayMake) : undefined;
     const known = isCommand ? undefined : knownTagsOf(req.headers);
@@ -58,6 +62,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
         ...input,
         caller,
         requestId,
+        address,
         seen,
         waitMs,
         cursors: sealOnUse(() => cursors(listOf(path, input))),
@@ -78,6 +83,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
           },
           execute,
         ));
+    if (isWatched) return sendChanges(req, res, answer, execute, { isBuffered });
     if (answer.stream) return finishInParts(res, answer, answer.stream);
     finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };

@@ -125,6 +125,9 @@ const IF_NONE_MATCH_HEADER = {
       'ETags of answers that the caller has. 304 without a body if one of them is current. `*` always matches.',
   }),
 };
+const LAST_EVENT = {
+  'Last-Event-ID': z.string().optional().meta({ description: 'The id of the last event that the caller has.' }),
+};
 const KEY = z
   .string()
   .regex(IDEMPOTENCY_KEY)
@@ -177,14 +180,18 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
     ...defined({ requestBody: requestBodyOf(endpoint) }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema, headers)]),
+        Object.entries(endpoint.answers).map(([status, schema]) => [
+          status,
+          endpoint.isWatched ? events(schema, headers) : success(status, schema, headers),
+        ]),
       ),
-      ...(endpoint.method === 'get' && {
-        304: {
-          description: 'The caller has the current version: see `If-None-Match`',
-          headers: { ...headers, ...etag },
-        },
-      }),
+      ...(endpoint.method === 'get' &&
+        !endpoint.isWatched && {
+          304: {
+            description: 'The caller has the current version: see `If-None-Match`',
+            headers: { ...headers, ...etag },
+          },
+        }),
       ...problemsOf(endpoint, headers),
     },
   };
@@ -199,11 +206,11 @@ function requestBodyOf(endpoint: Endpoint): ZodOpenApiRequestBodyObject | undefi
 
 function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const { params, query } = schemasOf(endpoint);
-  const { method, idempotency, signedBy } = endpoint;
+  const { method, idempotency, signedBy, isWatched } = endpoint;
   const key = idempotency === 'required' ? { 'Idempotency-Key': KEY } : { 'Idempotency-Key': KEY.optional() };
   const header = z.object({
     ...HEADERS,
-    ...(method === 'get' ? { ...WAIT, ...IF_NONE_MATCH_HEADER } : IF_MATCH_HEADER),
+    ...(method === 'get' ? { ...WAIT, ...(isWatched ? LAST_EVENT : IF_NONE_MATCH_HEADER) } : IF_MATCH_HEADER),
     ...(isKeyed(endpoint) && key),
     ...(signedBy && { [signedBy]: z.string().meta({ description: 'The signature of the body.' }) }),
   });
@@ -220,6 +227,13 @@ const MEANINGS: Readonly<Record<string, string>> = {
   202: 'Accepted, but not finished yet. `Location` shows the result',
   204: 'Done',
 };
+
+/** OpenAPI 3.1 cannot describe the events of a stream. */
+function events(schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
+  const name = schema.meta()?.id;
+  const description = `Server-sent events. The data of each is the JSON of ${name}. Its id continues the stream`;
+  return { description, headers, content: { 'text/event-stream': { schema: { type: 'string' } } } };
+}
 
 function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
   const empty = schema instanceof z.ZodVoid;

@@ -8,7 +8,7 @@ import type { Away } from '../../projections/runtime/lane.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
 import { consoleFiles } from './console.js';
 import { contextOf } from './context.js';
-import { docsPage, welcomePage } from './docs.js';
+import { referenceFiles, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
@@ -48,7 +48,6 @@ const WELCOME = {
 export function operations({ endpoints, readiness, registry }: OperationsDeps) {
   const document = lazily(() => openApiDocument(endpoints));
   const json = lazily(() => JSON.stringify(document(), undefined, 2));
-  const page = lazily(() => docsPage(document()));
 
   async function welcome(req: Request, res: Response): Promise<Answer> {
     res.vary('Accept');
@@ -69,7 +68,7 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
     },
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
-    '/docs': async () => html(page()),
+    ...referenceFiles(document),
     ...consoleFiles(),
   } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }

@@ -3,6 +3,7 @@
 import type { EventBridgeEvent } from 'aws-lambda';
 import { createAgendaWorker } from '../../commands/agenda/agenda.js';
 import { recordParts } from '../modules/aws/records.js';
+import { viewParts } from '../modules/aws/views.js';
 import { handlerOf } from './invocation.js';
 import type { FunctionRecipes } from './open.js';
 import { paymentParts } from './payments.js';
@@ -11,7 +12,7 @@ import { relationalStoreParts } from './relational.js';
 export function agendaHandler(recipes: FunctionRecipes = {}) {
   let look: ReturnType<typeof createAgendaWorker> | undefined;
   return handlerOf<EventBridgeEvent<'Scheduled Event', unknown>, void>(
-    { ...recordParts, ...paymentParts, ...relationalStoreParts, ...recipes },
+    { ...recordParts, ...viewParts, ...paymentParts, ...relationalStoreParts, ...recipes },
     async (_, { shop, deadline }) => {
       const [agenda, handlersOf, decisions, clock, log] = await Promise.all([
         shop.get('agenda'),

@@ -30,7 +30,7 @@ const WITHOUT_PAYMENTS: Parts['paymentService'] = {
 export function apiHandler(name: ApiFunctionName, recipes: FunctionRecipes = {}): Handler<ApiEvent, ApiResult> {
   let mounted: Promise<Handler<ApiEvent, ApiResult>> | undefined;
   const mount = async (shop: OpenFunction) => {
-    const app = createApi({ ...(await shop.get('api')), pages: PAGES });
+    const app = createApi({ ...(await shop.get('api')), pages: PAGES, isBuffered: true });
     return configure<ApiEvent, ApiResult>({ app }) as unknown as Handler<ApiEvent, ApiResult>;
   };
   return handlerOf<ApiEvent, ApiResult>(apiRecipes(name, recipes), async (event, { shop, deadline, context }) => {
@@ -58,8 +58,7 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
     ...endpointParts,
     paymentEndpoints: constant([]),
     paymentService: constant(WITHOUT_PAYMENTS),
-    ...absent('archiveQueries', 'queriesOf'),
-    ownStores: ({ redisServer }) => lazy(() => [redisServer.store]),
+    ...absent('archiveQueries', 'queriesOf', 'viewStream'),
     ...recipes,
     endpoints: (parts) => {
       const all = endpointParts.endpoints(parts);

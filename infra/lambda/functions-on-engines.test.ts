@@ -38,10 +38,10 @@ import { connectStripe } from '../payments/stripe.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
 import { apiHandler } from './api.js';
-import { closeFunctions, type Handler } from './invocation.js';
+import { closeFunctions, closeFunctions, type Handler } from './invocation.js';
 import { type OpenFunction, openFunction } from './open.js';
 import { paymentParts } from './payments.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
@@ -117,6 +117,32 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     expect((await queries('inventory', '/v1/stock/MUG-BLUE', catalogue)).status).to.equal(200);
     const support = { Authorization: `Bearer ${await staff('support')}` };
     expect((await queries('payment', `/v1/payments/${order.paymentId}`, support)).body.status).to.equal('authorised');
+  });
+
+  it('serve without a store that a request does not need, and answer 503 for its queries', async () => {
+    const { guest } = await fillCart();
+    Object.assign(process.env, { DATABASE_URL: 'postgres://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' });
+    try {
+      const recipes = { ...relationalStoreParts, ...paymentParts };
+      const create = apiGatewayEvent({
+        httpMethod: 'POST',
+        path: '/v1/carts',
+        token: guest,
+        body: { currency: 'GBP' },
+      });
+      const made = answerOf(await apiHandler('order-commands', recipes)(create, contextOf()));
+      expect(made.status, JSON.stringify(made.body)).to.equal(201);
+      const handler = apiHandler('order-queries', recipes);
+      const get = async (path: string) =>
+        answerOf(
+          await handler(albEvent({ path, headers: { Authorization: `Bearer ${guest}` }, query: {} }), contextOf()),
+        );
+      expect((await get(`/v1/carts/${made.body.id}`)).status).to.equal(200);
+      expect(await get('/v1/orders')).to.deep.include({ status: 503 });
+    } finally {
+      const { DATABASE_URL, REDIS_URL } = environment;
+      Object.assign(process.env, { DATABASE_URL, REDIS_URL });
+    }
   });
 
   it('stream a long answer in one piece', async () => {
@@ -276,7 +302,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
         return JSON.parse(JSON.stringify(answer));
       });
       order = apiHandler('order-commands', {
-        ...relationalApiParts,
+        ...relationalStoreParts,
         ...paymentParts,
         paymentService: constant({ name: 'stripe', providers: { stripe: provider }, methods }),
       });

@@ -22,6 +22,7 @@ describe('The Lambda functions', () => {
     const appending = all.filter(([, { actions }]) => actions.events?.includes('dynamodb:PutItem'));
     expect(appending.map(([name]) => name)).to.deep.equal([
       'identity-commands',
+      'identity-queries',
       'product-commands',
       'inventory-commands',
       'order-commands',

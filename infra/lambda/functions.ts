@@ -1,9 +1,13 @@
 // All Lambda functions of the shop as data: what starts each of them, what it may reach, and how large it is. The deployment stack
 // and the bundles are made from this list. It knows nothing of the CDK.
+
+import { RECORD_VIEWS_ACTIONS } from '../browsing/actions.js';
 import { SUBJECT_KEYS_ACTIONS } from '../crypto/subject-keys-dynamodb.js';
 import { EVENT_STORE_ACTIONS } from '../event-store/dynamodb/dynamodb-event-store.js';
 import { SNAPSHOTS_ACTIONS } from '../event-store/dynamodb/dynamodb-snapshots.js';
 import { IDEMPOTENCY_ACTIONS } from '../idempotency/dynamodb-idempotency.js';
+import { CREDENTIALS_ACTIONS } from '../identity/credentials-dynamodb.js';
+import { PREFERENCES_ACTIONS } from '../identity/preferences-dynamodb.js';
 import { SESSIONS_ACTIONS } from '../identity/sessions-dynamodb.js';
 import { READ_FILES_ACTIONS } from '../objects/s3-files.js';
 import { OBJECTS_ACTIONS } from '../objects/s3-objects.js';
@@ -17,7 +21,9 @@ export type Trigger =
   | { kind: 'alb' }
   | { kind: 'authorizer' }
   /** The stream of commits. Failures are reported by record. A batch that is given up goes to the queue `lost-batches`. */
-  | { kind: 'kinesis'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
+  | { kind: 'kinesis'; stream: 'commits'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
+  /** The stream of views. A batch that is given up is lost: nobody has to have it. */
+  | { kind: 'kinesis'; stream: 'views'; batchSize: number; parallelism: number; retries: number; maxAgeS: number }
   | { kind: 'sqs'; queue: QueueName; batchSize: number }
   | { kind: 'schedule'; everyMinutes: number }
   /** Called by other functions, or once by each deployment. */
@@ -27,10 +33,17 @@ export type QueueName = 'lost-batches';
 export type EngineName = 'postgres' | 'mongodb' | 'opensearch' | 'redis';
 
 /**
- * What IAM has to allow: on tables, on the stream of commits, on the buckets of objects and of uploaded files, on the search domain, and
- * on the function that asks Stripe.
+ * What IAM has to allow: on tables, on the streams of commits and of views, on the buckets of objects and of uploaded files, on the
+ * search domain, and on the function that asks Stripe.
  */
-export type Resource = keyof typeof TABLES | 'stream' | 'objects' | 'files' | 'opensearch' | 'payment-provider';
+export type Resource =
+  | keyof typeof TABLES
+  | 'stream'
+  | 'views'
+  | 'objects'
+  | 'files'
+  | 'opensearch'
+  | 'payment-provider';
 export type Actions = Partial<Record<Resource, readonly string[]>>;
 
 export interface LambdaFunction {
@@ -60,6 +73,15 @@ const READ_MARK = STORE_MARK_ACTIONS.filter((action) => action !== 'dynamodb:Put
 const READ_OBJECTS = OBJECTS_ACTIONS.filter((action) => action !== 's3:PutObject');
 /** `Scan` finds the records of a customer who is forgotten. */
 const KEEP_ANSWERS = IDEMPOTENCY_ACTIONS.filter((action) => action !== 'dynamodb:Scan');
+const READ_PREFERENCES = ['dynamodb:GetItem'] as const;
+
+/** What is held about a customer outside the log, and is deleted when they are forgotten. */
+const ACCOUNTS = {
+  sessions: SESSIONS_ACTIONS,
+  credentials: CREDENTIALS_ACTIONS,
+  preferences: PREFERENCES_ACTIONS,
+} as const satisfies Actions;
+
 const SEARCH = ['es:ESHttpGet', 'es:ESHttpHead', 'es:ESHttpPost'] as const;
 const INDEX = [...SEARCH, 'es:ESHttpPut', 'es:ESHttpDelete'] as const;
 const INVOKE = ['lambda:InvokeFunction'] as const;
@@ -108,7 +130,14 @@ function api(
   };
 }
 
-const FROM_LOG = { kind: 'kinesis', batchSize: 500, parallelism: 2, retries: 60, maxAgeS: 3_600 } as const;
+const FROM_LOG = {
+  kind: 'kinesis',
+  stream: 'commits',
+  batchSize: 500,
+  parallelism: 2,
+  retries: 60,
+  maxAgeS: 3_600,
+} as const;
 
 function projector(engine: EngineName, given: Partial<LambdaFunction> = {}): LambdaFunction {
   return {
@@ -158,10 +187,17 @@ export const FUNCTIONS = {
     provisioned: 2,
   },
   'identity-commands': api('identity', 'commands', {
-    actions: { ...COMMANDS, sessions: SESSIONS_ACTIONS },
-    secrets: ['masterKey', 'tokenKey', 'redis'],
+    // A log-in takes the guest's cart along.
+    actions: { ...COMMANDS, ...ACCOUNTS },
+    engines: ['postgres', 'redis'],
+    secrets: ['masterKey', 'tokenKey', 'redis', 'postgres', 'smtpUrl'],
   }),
-  'product-commands': api('product', 'commands', { actions: COMMANDS }),
+  'identity-queries': api('identity', 'queries', {
+    actions: QUERIES_OF_PERSONAL_DATA,
+    engines: ['postgres', 'redis'],
+    secrets: [...KEYS, 'postgres'],
+  }),
+  'product-commands': api('product', 'commands', { actions: { ...COMMANDS, views: RECORD_VIEWS_ACTIONS } }),
   'product-queries': api('product', 'queries', {
     actions: QUERIES,
     engines: ['mongodb', 'redis'],
@@ -183,7 +219,9 @@ export const FUNCTIONS = {
     actions: {
       ...COMMANDS,
       idempotency: IDEMPOTENCY_ACTIONS,
-      sessions: SESSIONS_ACTIONS,
+      ...ACCOUNTS,
+      // Those of a customer who is forgotten are deleted.
+      views: RECORD_VIEWS_ACTIONS,
       'payment-provider': INVOKE,
     },
     engines: ['postgres', 'redis'],
@@ -192,7 +230,7 @@ export const FUNCTIONS = {
   }),
   'order-queries': api('order', 'queries', {
     // An export has the saved payment methods.
-    actions: { ...QUERIES_OF_PERSONAL_DATA, 'payment-provider': INVOKE },
+    actions: { ...QUERIES_OF_PERSONAL_DATA, preferences: READ_PREFERENCES, 'payment-provider': INVOKE },
     engines: ['postgres', 'redis'],
     secrets: [...KEYS, 'postgres'],
     provisioned: 2,
@@ -236,6 +274,13 @@ export const FUNCTIONS = {
   'projector-mongodb': projector('mongodb'),
   'projector-opensearch': projector('opensearch', { actions: { ...PROJECT, opensearch: INDEX } }),
   'projector-redis': projector('redis'),
+  /** Learns from what customers look at. */
+  browsing: {
+    ...projector('redis'),
+    entry: 'infra/lambda/browsing.ts',
+    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: 10, maxAgeS: 3_600 }],
+    actions: { mark: READ_MARK },
+  },
   /** Brings every store to the end of the log, whatever the stream has lost. A batch that a projector gave up starts it at once. */
   sweeper: scheduled('sweeper', 1, {
     triggers: [
@@ -250,7 +295,13 @@ export const FUNCTIONS = {
   /** The processes: finishes what a request has left, and does what has become due. */
   agenda: scheduled('agenda', 1, {
     engines: ['postgres'],
-    actions: { ...RUN, idempotency: IDEMPOTENCY_ACTIONS, sessions: SESSIONS_ACTIONS, 'payment-provider': INVOKE },
+    actions: {
+      ...RUN,
+      idempotency: IDEMPOTENCY_ACTIONS,
+      ...ACCOUNTS,
+      views: RECORD_VIEWS_ACTIONS,
+      'payment-provider': INVOKE,
+    },
     secrets: ['masterKey', 'postgres'],
     memoryMb: 1024,
   }),

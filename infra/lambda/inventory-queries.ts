@@ -1,5 +1,5 @@
 // The stock by SKU, and its movements.
 import { apiHandler } from './api.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('inventory-queries', relationalApiParts);
+export const handler = apiHandler('inventory-queries', relationalStoreParts);

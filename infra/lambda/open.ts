@@ -12,20 +12,17 @@ import type { MongoParts } from '../modules/aws/mongodb.js';
 import type { OpenSearchParts } from '../modules/aws/opensearch.js';
 import type { RedisParts } from '../modules/aws/redis.js';
 import type { S3Parts } from '../modules/aws/s3.js';
+import type { ViewParts } from '../modules/aws/views.js';
 import { containerOf } from '../modules/container.js';
 import { type DynamoParts, namesOf } from '../modules/dynamodb-server.js';
 import { createLifecycle } from '../modules/lifecycle.js';
 import { constant, lazy, type Parts, type Recipes } from '../modules/parts.js';
+import { requireAnswer } from '../modules/reachable.js';
 import { shopParts } from '../modules/shop.js';
 import { isSealedWith } from '../stores/claim.js';
 import { dynamoStore, STREAM } from '../stores/dynamodb-store.js';
 import type { Mark, Store } from '../stores/store.js';
 import { readSecrets } from './read-secrets.js';
-
-interface OwnParts {
-  /** The stores of read models that the function opens. */
-  ownStores: readonly Store[];
-}
 
 export type FunctionParts = Parts &
   DynamoParts &
@@ -34,7 +31,7 @@ export type FunctionParts = Parts &
   OpenSearchParts &
   RedisParts &
   S3Parts &
-  OwnParts;
+  ViewParts;
 
 export type FunctionRecipes = Partial<Recipes<FunctionParts, FunctionParts>>;
 
@@ -42,6 +39,14 @@ export interface OpenFunction {
   get<K extends keyof FunctionParts>(part: K): Promise<FunctionParts[K]>;
   close(): Promise<void>;
 }
+
+/** For functions that send no mails. They have none to delete, either. */
+const WITHOUT_MAILS: Parts['mailer'] = {
+  send: async () => {
+    throw new Error('This function sends no mails.');
+  },
+  forget: async () => {},
+};
 
 /** What every function has: the log. The stack has made its tables, and `set-up` the marks. */
 const baseParts = {
@@ -53,10 +58,10 @@ const baseParts = {
 
   engines: constant([]),
 
+  mailer: constant(WITHOUT_MAILS),
+
   // Spans are for programs that run on; the client of OpenTelemetry would double the size of most functions.
   tracing: constant(undefined),
-
-  ownStores: constant([]),
 
   sinks: constant({}),
 
@@ -68,8 +73,15 @@ const baseParts = {
   tokens: ({ config: { tokenKey }, clock }) =>
     lazy(async () => createTokens({ key: await publicTokenKey(given(tokenKey, 'COMMERCE_TOKEN_KEY')), clock })),
 
-  claimed: ({ config: { masterKey }, dynamoServer, ownStores }) =>
-    lazy(() => requireMarks(dynamoStore(dynamoServer), ownStores, masterKey)),
+  claimed: ({ config: { masterKey }, dynamoServer }) => lazy(() => requireMark(dynamoStore(dynamoServer), masterKey)),
+
+  admit: ({ claimed, dynamoServer }) =>
+    lazy((): Parts['admit'] => async (server) => {
+      const { engine, store, prepare } = server;
+      await requireAnswer(engine);
+      await prepare?.();
+      await requireSameLog(store, claimed, dynamoStore(dynamoServer).name);
+    }),
 } satisfies FunctionRecipes;
 
 /** `env` has the variables of `infra/config.ts`, and names the secrets. Rejects if a secret or a setting is missing. */
@@ -110,20 +122,20 @@ export function given(value: string | undefined, variable: string): string {
   throw new ConfigError(`${variable}: is not set; a function keeps no keys of its own.`);
 }
 
-/** Throws `OperatorError` if the stores are not set up, or do not belong together. Only some functions have the master key. */
-async function requireMarks(log: Store, others: readonly Store[], masterKey: string | undefined): Promise<Mark> {
-  const [mark, ...marks] = await Promise.all([log, ...others].map((store) => store.mark()));
+/** Throws `OperatorError` if the log is not set up, or belongs to another key. Only some functions have the master key. */
+async function requireMark(log: Store, masterKey: string | undefined): Promise<Mark> {
+  const mark = await log.mark();
   if (typeof mark !== 'object') throw new OperatorError(`${log.name} is not set up: invoke the function set-up once.`);
-  for (const [index, store] of others.entries()) {
-    const found = marks[index];
-    if (typeof found === 'object' && found.log === mark.log) continue;
-    throw new OperatorError(
-      `${store.name} does not belong to the log in ${log.name}: invoke the function set-up once.`,
-    );
-  }
   if (masterKey && !isSealedWith(Buffer.from(masterKey, 'base64'), mark))
     throw new OperatorError(`COMMERCE_MASTER_KEY is not the key of the personal data in ${log.name}.`);
   return mark;
+}
+
+/** A store of read models is looked at when it is first used: a function serves without it what does not need it. */
+async function requireSameLog(store: Store, mark: Mark, log: string): Promise<void> {
+  const found = await store.mark();
+  if (typeof found === 'object' && found.log === mark.log) return;
+  throw new OperatorError(`${store.name} does not belong to the log in ${log}: invoke the function set-up once.`);
 }
 
 /** Stands for parts that this function does not have. Using one is a mistake in the function's recipes. */

@@ -1,6 +1,7 @@
 // Carts, checkouts, orders, shipments and returns.
+import { viewParts } from '../modules/aws/views.js';
 import { apiHandler } from './api.js';
 import { paymentParts } from './payments.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('order-commands', { ...relationalApiParts, ...paymentParts });
+export const handler = apiHandler('order-commands', { ...relationalStoreParts, ...paymentParts, ...viewParts });

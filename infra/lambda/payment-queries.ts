@@ -1,6 +1,6 @@
 // Payments, refunds and saved payment methods.
 import { apiHandler } from './api.js';
 import { paymentParts } from './payments.js';
-import { relationalApiParts } from './relational.js';
+import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('payment-queries', { ...relationalApiParts, ...paymentParts });
+export const handler = apiHandler('payment-queries', { ...relationalStoreParts, ...paymentParts });

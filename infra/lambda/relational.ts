@@ -2,11 +2,10 @@
 
 import type { Pool } from 'pg';
 import { ConfigError } from '../config.js';
-import { relationalQueries } from '../modules/aws/postgres.js';
+import { relationalQueries, relationalSink } from '../modules/aws/postgres.js';
 import { lazy, type PostgresServer } from '../modules/parts.js';
 import { addressOf, PING_TIMEOUT_MS } from '../modules/reachable.js';
 import { createPool, onlyRow, statement } from '../postgres.js';
-import { createPostgresSink } from '../sinks/postgres.js';
 import { postgresStore } from '../stores/postgres-stores.js';
 import { schemasOf } from '../stores/schemas.js';
 import { type FunctionRecipes, given } from './open.js';
@@ -17,16 +16,27 @@ const CONNECTIONS = 4;
 /** The recipe of the server. `prepare` runs before its sessions are verified to look in the schema of the shop. */
 export function postgresServerIn(prepare: (server: Pick<PostgresServer, 'pool' | 'schemas'>) => Promise<unknown>) {
   return (({ config, addresses: { databaseUrl }, lifecycle, log }) =>
-    lazy(async () => {
+    lazy(() => {
       const url = given(databaseUrl, 'DATABASE_URL');
       const schemas = schemasOf(config);
       const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
-      await prepare({ pool, schemas });
-      await requireSchema(pool, schemas.readModels);
+      const verifyPath = () => requireSchema(pool, schemas.readModels);
       const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
       const engine = { name: 'Postgres', address: addressOf(url), serves: 'read models' as const, ping, check: ping };
-      return { pool, engine, schemas, isOwn: false };
+      const store = postgresStore(pool, engine.address, schemas.readModels);
+      return {
+        pool,
+        engine,
+        store,
+        schemas,
+        isOwn: false,
+        verifyPath,
+        async prepare() {
+          await prepare({ pool, schemas });
+          await verifyPath();
+        },
+      };
     })) satisfies FunctionRecipes['postgresServer'];
 }
 
@@ -39,24 +49,9 @@ async function requireSchema(pool: Pool, schema: string): Promise<void> {
   );
 }
 
-/** The server, and the pool once `claimed` has verified that its data is this shop's. */
-export const postgresParts = {
-  postgresServer: postgresServerIn(async () => {}),
-  postgres: ({ postgresServer: { pool, engine }, claimed: _ }) => lazy(() => ({ pool, engine })),
-} satisfies FunctionRecipes;
-
 /** The store of the read models in Postgres. */
 export const relationalStoreParts = {
-  ...postgresParts,
-  ownStores: ({ postgresServer: { pool, engine, schemas } }) =>
-    lazy(() => [postgresStore(pool, engine.address, schemas.readModels)]),
-  sinks: ({ postgres: { pool } }) => lazy(() => ({ relational: createPostgresSink(pool) })),
-  queriesOf: ({ postgres: { pool } }) => lazy(() => relationalQueries(pool) as never),
-} satisfies FunctionRecipes;
-
-/** The same, with the rate limits in Redis. */
-export const relationalApiParts = {
-  ...relationalStoreParts,
-  ownStores: ({ postgresServer: { pool, engine, schemas }, redisServer }) =>
-    lazy(() => [postgresStore(pool, engine.address, schemas.readModels), redisServer.store]),
+  postgresServer: postgresServerIn(async () => {}),
+  sinks: ({ postgresServer, admit }) => lazy(() => ({ relational: relationalSink(postgresServer, admit) })),
+  queriesOf: ({ postgresServer: { pool } }) => lazy(() => relationalQueries(pool) as never),
 } satisfies FunctionRecipes;

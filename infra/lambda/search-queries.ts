@@ -1,13 +1,12 @@
 // The product search in OpenSearch.
-import { openSearchParts, searchQueries } from '../modules/aws/opensearch.js';
+import { openSearchParts, searchQueries, searchSink } from '../modules/aws/opensearch.js';
 import { lazy } from '../modules/parts.js';
-import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { apiHandler } from './api.js';
 
 export const handler = apiHandler('search-queries', {
   ...openSearchParts,
-  ownStores: ({ openSearchServer, redisServer }) => lazy(() => [openSearchServer.store, redisServer.store]),
-  sinks: ({ opensearch, config: { namespace } }) =>
-    lazy(() => ({ search: createOpenSearchSink(opensearch, { prefix: `${namespace}-` }) })),
-  queriesOf: ({ opensearch, config: { namespace } }) => lazy(() => searchQueries(opensearch, namespace) as never),
+  sinks: ({ openSearchServer, admit, config: { namespace } }) =>
+    lazy(() => ({ search: searchSink(openSearchServer, admit, namespace) })),
+  queriesOf: ({ openSearchServer: { client }, config: { namespace } }) =>
+    lazy(() => searchQueries(client, namespace) as never),
 });

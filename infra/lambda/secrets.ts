@@ -10,6 +10,8 @@ export const SECRETS = {
   auditKey: 'COMMERCE_AUDIT_KEY',
   stripeKey: 'STRIPE_SECRET_KEY',
   stripeWebhookSecret: 'STRIPE_WEBHOOK_SECRET',
+  /** The mail server, with user and password. */
+  smtpUrl: 'SMTP_URL',
   /** User and password, as Secrets Manager rotates them. The variable has the address without them. */
   postgres: 'DATABASE_URL',
   mongodb: 'MONGODB_URL',

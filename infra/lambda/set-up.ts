@@ -20,23 +20,28 @@ export function setUpHandler(recipes: FunctionRecipes = {}) {
       ...projectionParts,
       ...everyStoreParts,
       postgresServer: postgresServerIn(({ pool, schemas }) => createSchema(pool, schemas.readModels)),
-      claimed: ({ config, dynamoServer, ownStores }) =>
-        lazy(() => claim({ log: dynamoStore(dynamoServer), others: ownStores }, claimantOf(config))),
+      claimed: ({ config, dynamoServer, readModelServers }) =>
+        lazy(async () => {
+          for (const { prepare } of readModelServers) await prepare?.();
+          const others = readModelServers.map(({ store }) => store);
+          return claim({ log: dynamoStore(dynamoServer), others }, claimantOf(config));
+        }),
+      readModelServers: ({ postgresServer, profileServers }) => lazy(() => [postgresServer, ...profileServers]),
       ...recipes,
     },
     async (_, { shop }) => {
       await giveRights(shop);
-      const [{ log }, stores, readModels, { pool }] = await Promise.all([
+      const [{ log }, servers, readModels, { pool }] = await Promise.all([
         shop.get('claimed'),
-        shop.get('ownStores'),
+        shop.get('readModelServers'),
         shop.get('readModels'),
-        shop.get('postgres'),
+        shop.get('postgresServer'),
       ]);
-      await readModels.requireContinued();
+      for (const store of readModels.stores) await store.admit();
       await createArchiveTables(pool);
       return {
         log,
-        stores: stores.map(({ name }) => name),
+        stores: servers.map(({ store }) => store.name),
         builds: readModels.projectors.flatMap(({ names }) => names),
       };
     },

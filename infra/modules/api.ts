@@ -7,11 +7,13 @@ import { createHealth } from './reachable.js';
 export const apiParts = {
   ...endpointParts,
 
-  app: ({ api, engines, projectorHosts: hosts, firstLook }) =>
+  app: ({ api, engines, readModels: { stores }, projectorHosts: hosts, firstLook }) =>
     lazy(() => {
       const enginesAway = createHealth(engines);
       const readiness = async () => {
-        const { commands: away, readModels: storesAway } = await enginesAway();
+        const { commands: away, readModels } = await enginesAway();
+        const unopened = stores.filter(({ documents }) => documents.isAway()).map(({ engine }) => engine);
+        const storesAway = [...new Set([...readModels, ...unopened])].filter((engine) => !away.includes(engine));
         const standingStill = [...hosts].flatMap((host) => host.readiness());
         return { away, storesAway, standingStill, ...firstLook.state() };
       };

@@ -12,6 +12,7 @@ import type { ArchiveStatus } from '../archive/run-archiver.js';
 import { noteVerifier } from '../archive/signed-note.js';
 import { verifyArchive } from '../archive/verify-archive.js';
 import { createWitnessClient } from '../archive/witness.js';
+import { untilDone } from '../retry.js';
 import { lazy, type Parts, type Recipes } from './parts.js';
 import { alarmParts } from './tamper-alarm.js';
 
@@ -21,10 +22,14 @@ export const archiveParts = {
 
   archiveStore: ({ objects }) => lazy(() => archiveIn(objects)),
 
-  archiveIndex: ({ postgres: { pool } }) =>
-    lazy(async () => {
-      await createArchiveTables(pool);
-      return createPostgresArchiveIndex(pool);
+  archiveIndex: ({ postgresServer, admit }) =>
+    lazy(() => {
+      const { pool } = postgresServer;
+      const prepare = async () => {
+        await admit(postgresServer);
+        await createArchiveTables(pool);
+      };
+      return createPostgresArchiveIndex(pool, untilDone(prepare));
     }),
 
   archiver: ({

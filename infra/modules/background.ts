@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
 import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
+import { recordEntries } from '../../projections/recommendation/browsing.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import { runArchiver } from '../archive/run-archiver.js';
@@ -42,6 +43,8 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const reconciliation = await shop.get('reconciliation');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
+  const viewStream = await shop.get('viewStream');
+  const browsing = await shop.get('browsing');
   const archiving = {
     archiver: await shop.get('archiver'),
     status: await shop.get('archiveStatus'),
@@ -81,6 +84,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
         comparePayments({ reconciliation, clock, log }, leading),
         runAgenda({ agenda, handlers: handlersOf(fence), isPaused, clock, onError }, leading),
         runArchiver(archiving, leading),
+        viewStream.consume((entries) => recordEntries(browsing, entries), leading),
       ]);
     } finally {
       hosts.delete(host);

@@ -38,12 +38,11 @@ export const dynamoParts = {
       return client;
     }),
 
-  dynamoServer: ({ config, awsOptions: { address, endpoint }, dynamoClient: client, untilReachable }) =>
-    lazy(async () => {
+  dynamoServer: ({ config, awsOptions: { address, endpoint }, dynamoClient: client }) =>
+    lazy(() => {
       const name = namesOf(config);
       const check = () => readNothing(client, name(TABLES.mark), ['id']);
       const engine: Engine = { name: 'DynamoDB', address, serves: 'commands', ping: () => orNotFound(check()), check };
-      await untilReachable(engine);
       return { client, engine, name, isLocal: endpoint !== undefined };
     }),
 

@@ -1,8 +1,13 @@
 // The `embedded` profile: every port uses the Postgres of the shop, except that of objects, which uses a folder.
 import { join } from 'node:path';
+import { createPostgresViewStream, prepareViewStream } from '../browsing/stream-postgres.js';
+import { createBrowsingStore } from '../browsing/texts.js';
+import { createPostgresTexts, prepareBrowsing } from '../browsing/texts-postgres.js';
 import { createLocalKeyWrap } from '../crypto/master-key.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
+import { createPostgresCredentials, prepareCredentials } from '../identity/credentials-postgres.js';
+import { createPostgresPreferences, preparePreferences } from '../identity/preferences-postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createBulkFiles } from '../objects/bulk-files.js';
 import { createFolderObjects } from '../objects/folder-objects.js';
@@ -10,12 +15,14 @@ import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
-import { productPageQueries, stockQueries } from '../read-models/documents.js';
+import { createPostgresCustomers } from '../read-models/customers.postgres.js';
+import { alsoBoughtQueries, productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
+import { mailParts } from './mail.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
 
@@ -29,13 +36,18 @@ const PURGE_EVERY_MS = 60 * 60_000;
 const LOOKS = [
   `select from subject_keys where subject = ''`,
   `select from sessions where customer_id = '' and id = ''`,
+  `select from credentials where customer_id = ''`,
   `select from idempotency where id = ''`,
 ];
 
 export const embeddedParts = {
+  ...mailParts,
+
   profileEngines: ({ postgresServer }) => lazy(() => [postgresForCommands(postgresServer, 'profile', LOOKS)]),
 
   profileStores: () => lazy(() => []),
+
+  profileServers: () => lazy(() => []),
 
   objectPlace: ({ config: { dataDir } }) => lazy(() => createFolderObjects(join(dataDir, OBJECTS_FOLDER))),
 
@@ -57,6 +69,18 @@ export const embeddedParts = {
       return sessions;
     }),
 
+  credentials: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await prepareCredentials(pool);
+      return createPostgresCredentials(pool);
+    }),
+
+  preferences: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await preparePreferences(pool);
+      return createPostgresPreferences(pool);
+    }),
+
   idempotency: ({ postgres: { pool }, clock, lifecycle, countedLog }) =>
     lazy(async () => {
       await prepareIdempotency(pool);
@@ -69,6 +93,20 @@ export const embeddedParts = {
       return records;
     }),
 
+  viewStream: ({ postgres: { pool }, log }) =>
+    lazy(async () => {
+      await prepareViewStream(pool);
+      return createPostgresViewStream({ pool, log });
+    }),
+
+  browsing: ({ postgres: { pool }, clock, lifecycle }) =>
+    lazy(async () => {
+      await prepareBrowsing(pool);
+      const texts = createPostgresTexts(pool, clock);
+      purgeNowAndThen(() => texts.purge(), lifecycle);
+      return createBrowsingStore(texts);
+    }),
+
   rateLimiter: ({ config: { quotas } }) => lazy(() => createMemoryRateLimiter(quotas)),
 
   sinks: ({ postgres: { pool } }) =>
@@ -79,6 +117,7 @@ export const embeddedParts = {
 
   queriesOf: ({ postgres: { pool } }) =>
     lazy(() => ({
+      customers: (build) => createPostgresCustomers(pool, build),
       orders: (build) => createPostgresOrders(pool, build),
       workLists: (build) => createPostgresWorkLists(pool, build),
       stock: (build) => stockQueries(postgresTable(pool, build)),
@@ -87,6 +126,7 @@ export const embeddedParts = {
       catalogue: (build) => createPostgresCatalogue(pool, build),
       productSearch: (build) => createPostgresProductSearch(pool, build),
       productPage: (build) => productPageQueries(postgresTable(pool, build)),
+      alsoBought: (build) => alsoBoughtQueries(postgresTable(pool, build)),
     })),
 } satisfies Recipes<ProfileParts>;
 

@@ -1,5 +1,10 @@
 // The API: all endpoints with their dependencies, and what is enforced around them.
+import { randomBytes } from 'node:crypto';
+import { createGuestMerge } from '../../commands/cart/guest-merge.js';
+import { accountEndpoints } from '../../commands/identity/account-endpoints.js';
+import { createAccounts } from '../../commands/identity/accounts.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { createMailLinks } from '../../commands/identity/mails.js';
 import { opsEndpoints } from '../../commands/ops/endpoints.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -11,6 +16,7 @@ import { createViews } from '../../read-api/views.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
 import { actorOf } from '../http/caller.js';
 import { earliestOf as earliestTime } from '../ids.js';
+import { createAttempts } from '../rate-limits/attempts.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
 import { PAUSABLE } from './read-models.js';
@@ -18,11 +24,16 @@ import { PAUSABLE } from './read-models.js';
 export const endpointParts = {
   endpoints: (all) => {
     const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
-    const { agenda, operations, quarantine, archiveQueries: archive } = all;
+    const { agenda, operations, quarantine, archiveQueries: archive, rateLimiter, config, personal: unrecorded } = all;
     const parts = pick(all, [
       'runner',
       'clock',
       'sessions',
+      'credentials',
+      'preferences',
+      'passwords',
+      'mailer',
+      'inBackground',
       'tokens',
       'keyedHash',
       'emailKeyOf',
@@ -37,6 +48,9 @@ export const endpointParts = {
       'openings',
       'queries',
       'rebuilds',
+      'viewStream',
+      'browsing',
+      'sessionOf',
     ]);
     return lazy(() => {
       const { runner: states, queries } = parts;
@@ -51,11 +65,21 @@ export const endpointParts = {
         states,
       });
       const earliestOf = (id: string) => earliestTime(id, parts.clock());
-      const shared = { ...parts, personal, currentCarts, savedMethods, views };
+      const attempts = createAttempts(rateLimiter);
+      const guests = createGuestMerge({ ...parts, currentCarts });
+      // What an account's own mails need is not opened for a person, so it is not recorded as opened.
+      const accounts = createAccounts({
+        ...parts,
+        personal: unrecorded,
+        mailLinks: createMailLinks(config.mail.shopUrl),
+        newSecret: () => randomBytes(16).toString('base64url'),
+      });
+      const shared = { ...parts, personal, currentCarts, guests, savedMethods, views };
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
-        ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
+        ...sessionEndpoints({ ...parts, accounts, attempts, guests, accessTokens: seals.accessTokens }),
+        ...accountEndpoints({ ...parts, accounts, attempts }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
         ...readSide({

@@ -1,10 +1,10 @@
 // Start-up readiness: the shop is ready once the read models show the sample shop and everything that was in the log at the
-// start.
+// start. It does not wait for those whose store is away.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { ReadModels } from './read-models.js';
+import type { Behind, ReadModels } from './read-models.js';
 
 /** After this time the shop is ready even if some projections are still behind. */
 export const FIRST_LOOK_MS = 30_000;
@@ -23,13 +23,14 @@ export interface FirstLook {
 
 export function createFirstLook({ longestMs = FIRST_LOOK_MS } = {}): FirstLook {
   let endsAt: number | undefined;
-  let behind: readonly string[] = [];
+  let behind: readonly Behind[] = [];
   let isFollowing = false;
 
-  const isReady = () => endsAt === undefined || performance.now() >= endsAt || (isFollowing && behind.length === 0);
+  const isReady = () =>
+    endsAt === undefined || performance.now() >= endsAt || (isFollowing && behind.every(({ isAway }) => isAway));
 
   return {
-    state: () => ({ isReady: isReady(), behind }),
+    state: () => ({ isReady: isReady(), behind: behind.map(({ projection }) => projection) }),
 
     begin() {
       endsAt = performance.now() + longestMs;

@@ -8,7 +8,14 @@ import type { AgendaHandlers } from '../../commands/agenda/agenda.js';
 import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhooks.js';
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { CurrentStaff } from '../../commands/identity/current-staff.js';
-import type { Sessions } from '../../commands/identity/ports.js';
+import type {
+  Credentials,
+  InBackground,
+  Mailer,
+  Passwords,
+  Preferences,
+  Sessions,
+} from '../../commands/identity/ports.js';
 import type { Operations } from '../../commands/ops/operations.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
@@ -22,6 +29,7 @@ import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
 import type { StockAllocator } from '../../commands/stock/allocator.js';
+import type { ShopPreferences } from '../../domain/customer/preferences.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -34,14 +42,17 @@ import type { Quarantine } from '../../domain/ops/quarantine.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import type { agenda } from '../../projections/models/agenda.js';
+import type { AlsoBoughtQueries, alsoBought } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import type { CustomerQueries, customers } from '../../projections/models/customers.js';
 import type { OrderQueries, orders } from '../../projections/models/orders.js';
 import type { ProductPageQueries, productPage } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries, productSearch } from '../../projections/models/product-search.js';
 import type { StockQueries, stock } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { Rebuilds } from '../../projections/rebuild/rebuilds.js';
+import type { BrowsingStore } from '../../projections/recommendation/browsing.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { StockSnapshots } from '../../projections/snapshots/stock-snapshots.js';
 import type { ReadModel } from '../../projections/visibility.js';
@@ -52,6 +63,7 @@ import type { ArchiveIndex, ArchiveStore } from '../archive/port.js';
 import type { ArchiveStatus } from '../archive/run-archiver.js';
 import type { NoteSigner, NoteVerifier } from '../archive/signed-note.js';
 import type { ArchiveReport, VerifyOptions } from '../archive/verify-archive.js';
+import type { ConsumedViewStream } from '../browsing/port.js';
 import type { CountedLog } from '../counted-log.js';
 import type { KeyWrap } from '../crypto/key-wrap.js';
 import type { RecordedOpenings } from '../crypto/recorded-openings.js';
@@ -91,6 +103,7 @@ export type Queries = ReadSideDeps['queries'] & {
 
 /** The query adapter of each read model on one of its builds. */
 export interface QueriesOf {
+  customers(build: typeof customers): CustomerQueries;
   orders(build: typeof orders): OrderQueries;
   workLists(build: typeof orders): WorkLists;
   stock(build: typeof stock): StockQueries;
@@ -99,11 +112,21 @@ export interface QueriesOf {
   catalogue(build: typeof catalogue): CatalogueQueries;
   productSearch(build: typeof productSearch): ProductSearchQueries;
   productPage(build: typeof productPage): ProductPageQueries;
+  alsoBought(build: typeof alsoBought): AlsoBoughtQueries;
 }
 
-export interface PostgresServer {
-  pool: Pool;
+/** An engine with a store of read models, which may be away when the process starts. */
+export interface ReadModelServer {
   engine: Engine;
+  store: Store;
+  /** Has to resolve before the store is used. */
+  prepare?(): Promise<void>;
+}
+
+export interface PostgresServer extends ReadModelServer {
+  pool: Pool;
+  /** Rejects if connections do not look in the schemas of the shop. */
+  verifyPath(): Promise<void>;
   schemas: ShopSchemas;
   /** True if the server runs on the data folder. */
   isOwn: boolean;
@@ -144,6 +167,9 @@ export interface ProfileParts {
   /** Wraps the data keys. */
   keyWrap: KeyWrap;
   sessions: Sessions;
+  credentials: Credentials;
+  preferences: Preferences<ShopPreferences>;
+  mailer: Mailer;
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
   /** The sinks by kind of store. */
@@ -152,9 +178,14 @@ export interface ProfileParts {
   /** Where the profile keeps objects that are written once. It works before the stores are claimed. */
   objectPlace: ObjectPlace;
   bulkFiles: BulkFiles;
+  /** The stream of views, and the documents that are made of it. */
+  viewStream: ConsumedViewStream;
+  browsing: BrowsingStore;
   queriesOf: QueriesOf;
-  /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
+  /** The places without which no command works, apart from Postgres and the log. They work before the stores are claimed. */
   profileStores: readonly Store[];
+  /** The stores of read models, apart from Postgres. */
+  profileServers: readonly ReadModelServer[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
 }
@@ -171,12 +202,16 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Undefined if the product makes no traces. */
   tracing: Tracing | undefined;
   lifecycle: Lifecycle;
-  /** Engines that answer. Their data is not yet verified to belong to this shop. */
+  /** It may be away, and its data is not yet verified to belong to this shop. */
   postgresServer: PostgresServer;
+  readModelServers: readonly ReadModelServer[];
+  /** All stores, once their engines answer. For commands that examine, delete or fill all of them. */
   stores: Stores;
-  /** The log's mark, once all stores are verified to belong to this shop. */
+  /** The log's mark, once the stores of commands are verified to belong to this shop, and those of read models that answer now. */
   claimed: Mark;
-  /** The same engines, with this shop's data. */
+  /** Verifies that a store of read models belongs to this shop. Rejects with `Unavailable`, or with an `OperatorError`. */
+  admit: (server: ReadModelServer) => Promise<void>;
+  /** Postgres that answers, with this shop's data. */
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
   /** All engines of the shop. */
   engines: readonly Engine[];
@@ -191,9 +226,13 @@ export interface Parts extends EventStoreParts, ProfileParts {
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
+  /** The session of a customer's views. Nobody can tell the customer from it without knowing the id. */
+  sessionOf: (customerId: string) => string;
   /** For what no person reads. Whatever opens data for somebody uses `recordedOpenings`. */
   personal: PersonalData;
   openings: Openings;
+  passwords: Passwords;
+  inBackground: InBackground;
   /** The stores that hold data about customers outside the log, the data keys first. */
   holders: readonly Holder[];
   ownStreams: OwnStreams;

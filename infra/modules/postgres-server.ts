@@ -3,8 +3,12 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';
+import { ConfigError } from '../config.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, isPathOfServer, onlyRow, requireSearchPath, statement } from '../postgres.js';
+import { holdPresence } from '../presence.js';
+import { untilDone } from '../retry.js';
+import { createSchema, postgresStore } from '../stores/postgres-stores.js';
 import { schemasOf } from '../stores/schemas.js';
 import { lazy, type PostgresServer, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -13,7 +17,7 @@ import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 const CONNECTIONS = 32;
 
 export const postgresParts = {
-  postgresServer: ({ config, addresses: { databaseUrl }, lifecycle, log, untilReachable }) =>
+  postgresServer: ({ config, addresses: { databaseUrl }, lifecycle, log }) =>
     lazy(async () => {
       let url = databaseUrl;
       if (url === undefined) {
@@ -30,11 +34,30 @@ export const postgresParts = {
       const pool = createPool({ url, searchPath, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
       const engine = postgresEngine(pool, url);
-      await untilReachable(engine);
-      if (isPathOfServer(url)) await requireSearchPath(pool, searchPath);
-      return { pool, engine, schemas, isOwn: databaseUrl === undefined };
+      const store = postgresStore(pool, engine.address, schemas.readModels);
+      const verifyPath = async () => void (isPathOfServer(url) && (await requireSearchPath(pool, searchPath)));
+      const bePresent = untilDone(async () => {
+        const presence = await holdPresence(pool, schemas.log);
+        lifecycle.onClose(() => presence.release());
+      });
+      const prepare = untilDone(async () => {
+        await verifyPath();
+        await bePresent();
+        await createSchema(pool, schemas.readModels);
+        await requireSchema(pool, schemas.readModels);
+      });
+      return { pool, engine, store, schemas, isOwn: databaseUrl === undefined, verifyPath, prepare };
     }),
 } satisfies Partial<Recipes>;
+
+/** A connection pooler may ignore the options that a connection is opened with. */
+async function requireSchema(pool: pg.Pool, schema: string): Promise<void> {
+  const current = onlyRow(await pool.query<{ schema: string }>('select current_schema() as schema'));
+  if (current.schema === schema) return;
+  throw new ConfigError(
+    `DATABASE_URL: the server does not accept the option search_path, which connections need. Use the address of PostgreSQL itself instead of a pooler.`,
+  );
+}
 
 /** As the read models need it. Each request has a timeout of its own: one that hangs would keep a connection from other queries. */
 function postgresEngine(pool: pg.Pool, url: string): Engine {

@@ -1,5 +1,6 @@
 // Engines that do not answer: at start the program names them with their address and retries; later /readyz reports them.
 import { setTimeout as delay } from 'node:timers/promises';
+import { Unavailable } from '../../domain/kernel/errors.js';
 
 export interface Engine {
   name: string;
@@ -37,6 +38,12 @@ export async function untilReachable(
     await delay(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
     signal.throwIfAborted();
   }
+}
+
+/** Rejects with `Unavailable` unless the engine answers within `PING_TIMEOUT_MS`. */
+export async function requireAnswer({ name, address, ping }: Engine): Promise<void> {
+  const problem = await problemOf(ping());
+  if (problem !== undefined) throw new Unavailable(name, `${address} does not answer (${problem})`);
 }
 
 /** Names of the engines that do not answer now. However many callers ask, each engine gets at most one check a second. */

@@ -5,14 +5,16 @@ import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import { OperatorError } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { agenda } from '../../projections/models/agenda.js';
+import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
-import { type BuildList, createBuildList } from '../../projections/runtime/build-list.js';
+import { type BuildList, createBuildList, type Fed, servingOf } from '../../projections/runtime/build-list.js';
 import { canFeed } from '../../projections/runtime/builds.js';
 import { type Difference, type DifferenceOptions, differences } from '../../projections/runtime/difference.js';
 import { followBuilds } from '../../projections/runtime/follow-builds.js';
@@ -22,6 +24,7 @@ import { type Projection, physicalName } from '../../projections/runtime/project
 import type { ProjectionMetrics, ProjectionStatus, Projector } from '../../projections/runtime/projector.js';
 import type { DocumentStore, Sink } from '../../projections/runtime/sink.js';
 import { createServed, type Served } from '../../projections/served.js';
+import { type LaterStore, openedLater } from '../sinks/opened-later.js';
 
 /** A sweep of another process is at most this old. Behind an older sweep the log may be too long to check repeatedly. */
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
@@ -34,10 +37,12 @@ const MODELS = {
   orders: { projection: orders, in: 'relational' },
   stock: { projection: stock, in: 'relational' },
   currentCarts: { projection: currentCarts, in: 'relational' },
+  customers: { projection: customers, in: 'relational' },
   agenda: { projection: agenda, in: 'relational' },
   catalogue: { projection: catalogue, in: 'documents' },
   productSearch: { projection: productSearch, in: 'search' },
   productPage: { projection: productPage, in: 'cache' },
+  alsoBought: { projection: alsoBought, in: 'cache' },
   unitsSold: { projection: unitsSold, in: 'cache' },
 } as const satisfies Record<string, { projection: unknown; in: StoreKind }>;
 
@@ -56,15 +61,16 @@ export interface ReadModels {
   served: { [K in ReadModelName]: Served<Definition<K>> };
   /** True once every read model shows these commits; false if `waitMs` ends first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
-  /**
-   * Throws `OperatorError` if a build serves whose documents this program does not continue: nobody would keep it up to date, and
-   * queries might not understand it.
-   */
-  requireContinued(): Promise<void>;
   /** The documents of a projection that differ from the log. Undefined if there is no projection of this name. */
   differences(name: string, options: DifferenceOptions): AsyncIterable<Difference> | undefined;
-  /** Names of the projections that do not yet show the log up to `end` and these newer commits. */
-  behind(end: Hlc, newest: SeenCommits): Promise<string[]>;
+  /** The projections that do not yet show the log up to `end` and these newer commits. */
+  behind(end: Hlc, newest: SeenCommits): Promise<Behind[]>;
+}
+
+export interface Behind {
+  projection: string;
+  /** Its store could not be opened yet. */
+  isAway: boolean;
 }
 
 export interface ReadModelsDeps {
@@ -82,9 +88,14 @@ interface OpenModel {
   served: Served<Projection<never, never>>;
 }
 
-/** The projections of one store, which are opened, written and swept together. */
+/** The projections of one store, which are opened, written and swept together. It is opened when it is first used. */
 export interface OpenStore {
-  documents: DocumentStore;
+  documents: LaterStore;
+  /**
+   * Opens it now. From now on a build may not serve whose documents this program does not continue: nobody would keep it up to date,
+   * and queries might not understand it. Rejects with `Unavailable`, or with an `OperatorError` if the store is refused.
+   */
+  admit(): Promise<void>;
   builds: BuildList;
   projector: Projector;
   models: OpenModel[];
@@ -93,16 +104,14 @@ export interface OpenStore {
   projections: readonly Projection<never, never>[];
 }
 
-export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promise<ReadModels> {
+export function openReadModels({ sinks, ...deps }: ReadModelsDeps): ReadModels {
   const kinds = Object.keys(sinks) as StoreKind[];
-  const stores = await Promise.all(
-    [...new Set(Object.values(sinks))].map((sink) => {
-      const mine = Object.entries(MODELS).flatMap(([model, { projection, in: kind }]) =>
-        kinds.some((each) => each === kind && sinks[each] === sink) ? [{ model, definition: projection }] : [],
-      );
-      return openStore(sink, mine, deps);
-    }),
-  );
+  const stores = [...new Set(Object.values(sinks))].map((sink) => {
+    const mine = Object.entries(MODELS).flatMap(([model, { projection, in: kind }]) =>
+      kinds.some((each) => each === kind && sinks[each] === sink) ? [{ model, definition: projection }] : [],
+    );
+    return openStore(sink, mine, deps);
+  });
   const models = stores.flatMap((store) => store.models);
   const shows = async ({ served }: OpenModel, seen: SeenCommits, waitMs: number) =>
     served.gateOf(await served.current()).wait(seen, waitMs);
@@ -113,9 +122,6 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
       Object.keys(MODELS).map((name) => [name, models.find(({ model }) => model === name)?.served ?? absent(name)]),
     ) as unknown as ReadModels['served'],
     show: async (seen, waitMs) => (await Promise.all(models.map((model) => shows(model, seen, waitMs)))).every(Boolean),
-    async requireContinued() {
-      for (const { definition, served } of models) requireContinued(definition, await served.current());
-    },
     differences(name, options) {
       for (const { documents, models } of stores) {
         const model = models.find(({ definition }) => definition.name === name);
@@ -148,43 +154,65 @@ function absent(model: string): Served<never> {
   return { current: async () => refuse(), gateOf: refuse, advanced() {} };
 }
 
-async function openStore(
+function openStore(
   sink: Sink,
   named: readonly Omit<OpenModel, 'served'>[],
   deps: Omit<ReadModelsDeps, 'sinks'>,
-): Promise<OpenStore> {
-  const documents = await sink.open([]);
+): OpenStore {
+  const { engine } = sink;
   const projections = named.map(({ definition }) => definition);
-  const builds = createBuildList({ engine: sink.engine, projections, documents });
-  await builds.read();
-  const fed = await builds.fed();
-  for (const projection of fed.projections) await documents.create(projection);
+  let isAdmitted = false;
+  const documents = openedLater(engine, async () => {
+    const store = await sink.open([]);
+    const list = createBuildList({ engine, projections, documents: store });
+    const { projections: fed } = await list.fed();
+    if (isAdmitted) for (const each of projections) requireContinued(each, await servingOf(list, each));
+    for (const projection of fed) await store.create(projection);
+    return store;
+  });
+  const builds = createBuildList({ engine, projections, documents });
+  /** Until the first look. */
+  const fed: Fed = { projections, builtTo: new Map(), isGone: () => false };
   const models = named.map((each) => ({ ...each, served: createServed(documents, builds, each.definition) }));
   const onAdvance = () => {
     for (const { served } of models) served.advanced();
   };
-  const projector = followBuilds({ ...deps, engine: sink.engine, documents, builds, fed, onAdvance });
-  return { engine: sink.engine, projections, documents, builds, projector, models };
+  const projector = followBuilds({ ...deps, engine, documents, builds, fed, onAdvance });
+  const admit = async () => {
+    isAdmitted = true;
+    try {
+      await documents.open();
+    } catch (error) {
+      throw error instanceof Error && error.cause instanceof OperatorError ? error.cause : error;
+    }
+  };
+  return { engine, projections, documents, builds, projector, models, admit };
 }
 
-async function behindIn({ documents, projector, models }: OpenStore, end: Hlc, newest: SeenCommits): Promise<string[]> {
+async function behindIn(store: OpenStore, end: Hlc, newest: SeenCommits): Promise<Behind[]> {
+  const behind = await modelsBehind(store, end, newest).catch(() => store.models);
+  const isAway = store.documents.isAway();
+  return behind.map(({ definition: { name: projection } }) => ({ projection, isAway }));
+}
+
+async function modelsBehind(
+  { documents, projector, models }: OpenStore,
+  end: Hlc,
+  newest: SeenCommits,
+): Promise<OpenModel[]> {
   const isThere = async ({ served }: OpenModel) => {
     const build = await served.current();
     if (!(await served.gateOf(build).wait(newest, 0))) return false;
     await documents.refresh?.(physicalName(build));
     return true;
   };
-  try {
-    // Either a sweep of any process has passed `end`, or the feed has brought the commits since a recent sweep.
-    const { sweptTo } = await projector.sweepState();
-    const isSwept =
-      sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await projector.status()).every(hasNoLag));
-    if (!isSwept) return models.map(({ definition }) => definition.name);
-    const there = await Promise.all(models.map((model) => isThere(model).catch(() => false)));
-    return models.flatMap(({ definition }, index) => (there[index] ? [] : [definition.name]));
-  } catch {
-    return models.map(({ definition }) => definition.name);
-  }
+  // Either a sweep of any process has passed `end`, or the feed has brought the commits since a recent sweep.
+  const { sweptTo } = await projector.sweepState();
+  const isSwept =
+    sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await projector.status()).every(hasNoLag));
+  if (!isSwept) return models;
+  const there = await Promise.all(models.map((model) => isThere(model).catch(() => false)));
+  return models.filter((_, index) => !there[index]);
 }
 
 function hasNoLag({ lag }: ProjectionStatus): boolean {

@@ -31,9 +31,12 @@ import { createSeals } from '../crypto/seals.js';
 import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
+import { createPasswords } from '../identity/passwords.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
+import { derivedId } from '../ids.js';
 import { loggedError } from '../logged-error.js';
+import { createInBackground } from '../mail/in-background.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
 import { createFileSpill, REBUILD_FOLDER } from '../rebuild/file-spill.js';
 import { hasEnded, runnerOfThisProcess } from '../rebuild/runner.js';
@@ -75,6 +78,8 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
+  sessionOf: constant((customerId: string) => derivedId('views', customerId)),
+
   personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
     lazy(() => {
       const onUnreadable = ({ sealed, at }: Sealed, because: string) =>
@@ -107,12 +112,38 @@ export const shopParts = {
 
   recordedOpenings: ({ personal, openings }) => lazy(() => createRecordedOpenings({ personal, openings })),
 
-  holders: ({ config: { dataDir }, personal, sessions, idempotency, paymentService: { methods } }) =>
+  passwords: () => lazy(() => createPasswords()),
+
+  inBackground: ({ lifecycle, log }) =>
+    lazy(() => {
+      const background = createInBackground({
+        onFailed: (work, error) => log.error({ work, err: error }, 'work in the background failed'),
+      });
+      lifecycle.onClose(() => background.end());
+      return background.start;
+    }),
+
+  holders: ({
+    config: { dataDir },
+    personal,
+    sessions,
+    credentials,
+    preferences,
+    mailer,
+    idempotency,
+    viewStream,
+    sessionOf,
+    paymentService: { methods },
+  }) =>
     lazy((): Parts['holders'] => [
       { name: 'data key', forget: (customerId) => personal.forget(customerId) },
       { name: 'keys in backups', forget: (customerId) => createKnownBackups(dataDir).forget(customerId) },
       { name: 'sessions', forget: (customerId) => sessions.endAll(customerId) },
+      { name: 'credentials', forget: (customerId) => credentials.forget(customerId) },
+      { name: 'preferences', forget: (customerId) => preferences.forget(customerId) },
+      { name: 'mails', forget: (customerId) => mailer.forget(customerId) },
       { name: 'kept answers', forget: (customerId) => idempotency.forget({ role: 'customer', id: customerId }) },
+      { name: 'views', forget: (customerId) => viewStream.forget(sessionOf(customerId)) },
       { name: 'payment provider', forget: (customerId) => methods.forget(customerId) },
     ]),
 
@@ -192,6 +223,7 @@ export const shopParts = {
 
   queries: ({ readModels: { served }, queriesOf }) =>
     lazy(() => ({
+      customers: readModelOf(served.customers, queriesOf.customers),
       orders: readModelOf(served.orders, queriesOf.orders),
       workLists: readModelOf(served.orders, queriesOf.workLists),
       stock: readModelOf(served.stock, queriesOf.stock),
@@ -200,6 +232,7 @@ export const shopParts = {
       catalogue: readModelOf(served.catalogue, queriesOf.catalogue),
       productSearch: readModelOf(served.productSearch, queriesOf.productSearch),
       productPage: readModelOf(served.productPage, queriesOf.productPage),
+      alsoBought: readModelOf(served.alsoBought, queriesOf.alsoBought),
     })),
 
   rebuilds: ({

@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { fileSource, type Source } from '../../commands/import/csv.js';
+import { fileSource, type Source } from '../../commands/import/source.js';
 import { OperatorError } from '../../domain/kernel/errors.js';
 
 export interface BulkFiles {

@@ -1,7 +1,7 @@
 // Files in S3, by names such as `s3://bucket/stock.csv.gz`.
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { Source } from '../../commands/import/csv.js';
+import type { Source } from '../../commands/import/source.js';
 import { OperatorError } from '../../domain/kernel/errors.js';
 import { retrySetUp } from '../aws.js';
 import type { BulkFiles } from './bulk-files.js';

@@ -1,5 +1,6 @@
 // Limits on the requests that one caller or address may make in a minute.
 import {
+  ATTEMPTS_PER_MINUTE,
   COUPONS_PER_MINUTE,
   EXPORTS_PER_MINUTE,
   INVALID_TOKENS_PER_MINUTE,
@@ -15,6 +16,7 @@ export const WINDOW_S = 60;
 export const DEFAULT_QUOTAS = {
   session: SESSIONS_PER_MINUTE,
   login: LOGINS_PER_MINUTE,
+  account: ATTEMPTS_PER_MINUTE,
   coupon: COUPONS_PER_MINUTE,
   export: EXPORTS_PER_MINUTE,
   webhook: WEBHOOKS_PER_MINUTE,

@@ -1,11 +1,11 @@
 // Reads the tables that the Postgres sink writes.
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { pairs } from '../../domain/kernel/collections.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { coalesce } from '../coalesce.js';
-import { createTableOnce, ENGINE, isTransient, withJsonParser } from '../postgres.js';
-import { fieldSql, tableName } from '../sinks/postgres.js';
+import { createTableOnce, ENGINE, isTransient, withConnection, withJsonParser } from '../postgres.js';
+import { columnSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
 
@@ -29,18 +29,19 @@ export interface PostgresTable<D> extends Documents<D> {
    * created, writers of the table wait and readers work without it.
    */
   index(suffix: string, expressions: readonly string[]): void;
-  /** Each distinct text is prepared once per connection, under a name derived from it. */
+  /** Each distinct text is prepared once per connection, under a name derived from it, unless there are settings. */
   select<R extends object>(
     text: string,
     values: readonly unknown[],
     /** Makes something else of the JSON text of each document. */
     read?: (json: string) => unknown,
+    /** Settings of the server for this statement. */
+    settings?: Readonly<Record<string, string>>,
   ): Promise<R[]>;
 }
 
 export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): PostgresTable<D> {
   const name = tableName(projection);
-  const { fields } = projection;
   const statementNames = new Map<string, string>();
   const indexes = new Set<string>();
 
@@ -62,17 +63,30 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     text: string,
     values: readonly unknown[],
     read?: (json: string) => unknown,
+    settings?: Readonly<Record<string, string>>,
   ): Promise<R[]> {
     const types = read && { types: { getTypeParser: withJsonParser(read) } };
     const statement = {
-      name: statementName(text),
+      ...(settings ? {} : { name: statementName(text) }),
       text,
       values: [...values],
       query_timeout: STATEMENT_TIMEOUT_MS,
       ...types,
     };
-    const { rows } = await orUnavailable(ENGINE, isTransient, () => pool.query<R>(statement));
+    const { rows } = await orUnavailable(ENGINE, isTransient, () =>
+      settings ? withSettings(settings, (client) => client.query<R>(statement)) : pool.query<R>(statement),
+    );
     return rows;
+  }
+
+  function withSettings<T>(settings: Readonly<Record<string, string>>, work: (client: PoolClient) => Promise<T>) {
+    return withConnection(pool, async (client) => {
+      const all = Object.entries(settings).map(([setting, value]) => `set local ${setting} = '${value}'`);
+      await client.query(['begin', ...all].join('; '));
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    });
   }
 
   const loadText = coalesce<{ key: string; turn: number }, string | undefined>({
@@ -98,7 +112,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
 
   return {
     name,
-    field: (field) => fieldSql(field, fields[field]!),
+    field: (field) => columnSql(projection, field),
     index,
     select,
     async load<T = D>(keys: readonly string[], read: (json: string) => T | undefined = JSON.parse) {

@@ -1,23 +1,48 @@
-// Product search in Postgres: full text search on the words and stems that the projection makes.
+// Product search in Postgres: full text search on the words that the projection makes, ranked by the points of the plan.
 import type { Pool } from 'pg';
+import { defined } from '../../domain/kernel/json.js';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductView, productView } from '../../projections/models/product.js';
 import {
+  type AttributeCounts,
+  attributeFacets,
+  attributeKey,
   FACET_NAMES,
   type Facet,
   type FacetCounts,
   type FacetValue,
   facetCounts,
   facetKey,
+  MAX_ATTRIBUTE_FACET_PRODUCTS,
+  MAX_ATTRIBUTE_SPELLINGS,
   MAX_FACET_SPELLINGS,
   type ProductSearchQueries,
   type ProductSearchRequest,
   productSearch,
 } from '../../projections/models/product-search.js';
-import { type WordQuery, wordQuery } from '../../projections/models/texts.js';
+import { productSearchQueries } from '../../projections/models/product-search-queries.js';
+import {
+  BREVITY_POINTS,
+  CODE_POINTS,
+  type Points,
+  type SearchPlan,
+  type Way,
+} from '../../projections/models/search-plan.js';
+import type { Candidate } from '../../projections/models/suggestions.js';
+import { SHIPPED_SYNONYMS, synonymsOf } from '../../projections/models/synonyms.js';
 import { numberSql } from '../sinks/postgres.js';
 import { keptViews } from './kept-views.js';
 import { placeholders, postgresTable } from './postgres-documents.js';
+import { trigrams } from './postgres-trigrams.js';
+
+/** Titles that are read to correct a word. */
+const LIKE_TITLES = 50;
+
+/**
+ * The server ends a search after this time. Without the second setting it might read every document instead of the index of words,
+ * because it does not know what that costs.
+ */
+const SEARCH_SETTINGS = { statement_timeout: '3s', enable_seqscan: 'off' };
 
 interface Found {
   document: ProductView;
@@ -26,9 +51,12 @@ interface Found {
 }
 
 type Field = (name: string) => string;
-/** The request, and the expression of the price that it compares. */
-type Priced = ProductSearchRequest & { lowestPrice: string };
 type Bind = (value: unknown) => string;
+/** The request with the plan of its text, and the expression of the price that it compares. */
+interface Asked extends ProductSearchRequest {
+  plan: SearchPlan | undefined;
+  lowestPrice: string;
+}
 
 /** The first sort key of an order; equal entries are ordered by id. */
 interface Order {
@@ -37,11 +65,24 @@ interface Order {
   descending: boolean;
 }
 
-export function createPostgresProductSearch(pool: Pool, projection = productSearch): ProductSearchQueries {
+const SHIPPED = synonymsOf(SHIPPED_SYNONYMS);
+
+export function createPostgresProductSearch(
+  pool: Pool,
+  projection = productSearch,
+  synonyms = () => SHIPPED,
+): ProductSearchQueries {
   const table = postgresTable(pool, projection);
   const { field } = table;
   const id = field('id');
+  const published = `${field('status')} = 'published'`;
   const viewOf = keptViews(productView);
+  const similar = trigrams(pool, table.name, field('titleKey'));
+
+  /** Searches differ too much in their text for prepared statements. */
+  function select<R extends object>(text: string, values: readonly unknown[], read?: (json: string) => unknown) {
+    return table.select<R>(text, values, read, SEARCH_SETTINGS);
+  }
 
   /** Each currency whose prices are compared has its own index, because only the shop's settings name the currencies. */
   function lowestPriceIn(currency: string, isCompared: boolean): string {
@@ -50,32 +91,31 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
     return price;
   }
 
-  async function find(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
+  async function findSome(asked: Asked, limit: number, after?: Cursor): Promise<Found[]> {
     const { values, bind } = placeholders();
-    const asked = request.q === undefined ? undefined : wordQuery(request.q);
-    const conditions = conditionsOf(request, field, bind);
-    if (asked) conditions.push(matches(asked, field, bind));
-    const { key, type, descending } = orderOf(request, asked, field, bind);
+    const conditions = conditionsOf(asked, field, bind);
+    const { key, type, descending } = orderOf(asked, field, bind);
     if (type === 'numeric') conditions.push(`${key} is not null`);
     if (after) {
       const last = `${bind(after[0])}::${type}`;
       conditions.push(`${key} ${descending ? '<=' : '>='} ${last}`);
       conditions.push(`(${key} <> ${last} or ${id} > ${bind(after[1])})`);
     }
-    return table.select<Found>(
-      `select document, key as id, ${key} as "sortKey" from ${table.name} where ${conditions.join(' and ')}
-       order by ${key} ${descending ? 'desc' : 'asc'}, ${id} limit ${bind(limit)}`,
-      values,
-      viewOf,
-    );
+    // The page is chosen before its documents are unpacked.
+    const text = `
+      with page as materialized (
+        select key, ${key} as sort_key, ${id} as id from ${table.name} where ${conditions.join(' and ')}
+        order by 2 ${descending ? 'desc' : 'asc'}, 3 limit ${bind(limit)})
+      select document, page.id, page.sort_key as "sortKey" from page join ${table.name} using (key)
+      order by page.sort_key ${descending ? 'desc' : 'asc'}, page.id`;
+    return asked.plan ? select<Found>(text, values, viewOf) : table.select<Found>(text, values, viewOf);
   }
 
-  async function findUnpriced(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
+  async function findUnpriced(asked: Asked, limit: number, after?: Cursor): Promise<Found[]> {
     const { values, bind } = placeholders();
-    const conditions = [...conditionsOf(request, field, bind), `${request.lowestPrice} is null`];
-    if (request.q !== undefined) conditions.push(matches(wordQuery(request.q), field, bind));
+    const conditions = [...conditionsOf(asked, field, bind), `${asked.lowestPrice} is null`];
     if (after) conditions.push(`${id} > ${bind(after[1])}`);
-    return table.select<Found>(
+    return select<Found>(
       `select document, key as id, null as "sortKey" from ${table.name} where ${conditions.join(' and ')}
        order by ${id} limit ${bind(limit)}`,
       values,
@@ -84,27 +124,26 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   }
 
   /** Products with a price are read in index order. A second statement reads the others after them. */
-  async function findByPrice(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
-    if (after?.[0] === null) return findUnpriced(request, limit, after);
-    const priced = await find(request, limit, after);
+  async function findByPrice(asked: Asked, limit: number, after?: Cursor): Promise<Found[]> {
+    if (after?.[0] === null) return findUnpriced(asked, limit, after);
+    const priced = await findSome(asked, limit, after);
     if (priced.length === limit) return priced;
-    return [...priced, ...(await findUnpriced(request, limit - priced.length))];
+    return [...priced, ...(await findUnpriced(asked, limit - priced.length))];
   }
 
   /**
    * Counts the values of these facets, all with the same filters. A facet with a filter is counted alone, because its own
    * filter does not apply.
    */
-  async function countFacets(request: Priced, names: readonly Facet[]): Promise<FacetValue[]> {
+  async function countFacets(asked: Asked, names: readonly Facet[]): Promise<FacetValue[]> {
     const { values, bind } = placeholders();
-    const conditions = conditionsOf(request, field, bind);
-    if (request.q !== undefined) conditions.push(matches(wordQuery(request.q), field, bind));
+    const conditions = conditionsOf(asked, field, bind);
     const name = `split_part(value, ':', 1)`;
-    return table.select<FacetValue>(
+    return select<FacetValue>(
       `select value, count from (
          select value, count(*)::int as count,
                 row_number() over (partition by ${name} order by count(*) desc, value) as place
-         from ${table.name}, jsonb_array_elements_text(document->'facetValues') as value
+         from ${table.name}, jsonb_array_elements_text(${field('facetValues')}) as value
          where ${conditions.join(' and ')} and ${name} = any(${bind(names)})
          group by value) as counted
        where place <= ${bind(MAX_FACET_SPELLINGS)}`,
@@ -112,90 +151,161 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
     );
   }
 
-  async function facetsOf(request: Priced): Promise<FacetCounts> {
-    const filtered = FACET_NAMES.filter((name) => request[name] !== undefined);
+  async function facetsOf(asked: Asked): Promise<FacetCounts> {
+    const filtered = FACET_NAMES.filter((name) => asked[name] !== undefined);
     const counted = await Promise.all([
       countFacets(
-        request,
+        asked,
         FACET_NAMES.filter((name) => !filtered.includes(name)),
       ),
-      ...filtered.map((name) => countFacets({ ...request, [name]: undefined }, [name])),
+      ...filtered.map((name) => countFacets({ ...asked, [name]: undefined }, [name])),
     ]);
     return facetCounts(counted.flat());
   }
 
-  return {
-    async search(request) {
-      const { sort, limit, after, currency, price } = request;
-      const isByPrice = sort === 'price' || sort === '-price';
-      const priced = { ...request, lowestPrice: lowestPriceIn(currency, isByPrice || price !== undefined) };
-      const [found, facets] = await Promise.all([
-        (isByPrice ? findByPrice : find)(priced, limit + 1, after),
-        after ? undefined : facetsOf(priced),
-      ]);
-      const { data, ...rest } = pageOf(found, limit, ({ sortKey, id }) => [
-        sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
-        id,
-      ]);
-      const products = { data: data.map(({ document }) => document), ...rest };
-      return facets ? { ...products, facets } : products;
+  async function countAttributes(asked: Asked): Promise<AttributeCounts> {
+    const { values, bind } = placeholders();
+    const most = bind(MAX_ATTRIBUTE_FACET_PRODUCTS + 1);
+    const rows = await select<FacetValue>(
+      `with found as materialized (
+         select key from ${table.name} where ${conditionsOf(asked, field, bind).join(' and ')} limit ${most}::int)
+       select null as value, count(*)::int as count from found
+       union all (
+         select value, count(*)::int
+         from ${table.name} join found using (key), jsonb_array_elements_text(${field('attributeValues')}) as value
+         where (select count(*) from found) < ${most}::int
+         group by value order by 2 desc, 1 limit ${bind(MAX_ATTRIBUTE_SPELLINGS)})`,
+      values,
+    );
+    return { spellings: rows.slice(1), found: rows[0]?.count ?? 0 };
+  }
+
+  return productSearchQueries(
+    {
+      async find(request, plan) {
+        const { sort, limit, after, currency, price } = request;
+        const isByPrice = sort === 'price' || sort === '-price';
+        const asked = { ...request, plan, lowestPrice: lowestPriceIn(currency, isByPrice || price !== undefined) };
+        const [entries, facets, attributes] = await Promise.all([
+          (isByPrice ? findByPrice : findSome)(asked, limit + 1, after),
+          after ? undefined : facetsOf(asked),
+          after ? undefined : attributeFacets(request, (other) => countAttributes({ ...asked, ...other })),
+        ]);
+        const { data, ...rest } = pageOf(entries, limit, ({ sortKey, id: last }) => [
+          sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
+          last,
+        ]);
+        const products = { data: data.map(({ document }) => document), ...rest };
+        return { ...products, ...defined({ facets, attributeFacets: attributes }) };
+      },
+
+      async hasAny(plan) {
+        const { values, bind } = placeholders();
+        const text = `select 1 from ${table.name} where ${published} and ${matches(plan, field, bind)} limit 1`;
+        return (await select(text, values)).length > 0;
+      },
+
+      titlesLike: (word) => similar(word, LIKE_TITLES),
+
+      async beginningWith(words, limit) {
+        const { values, bind } = placeholders();
+        const query = words.map((word, place) => (place === words.length - 1 ? `${lexeme(word)}:*` : lexeme(word)));
+        const found = await select<Candidate & { categories: string[] | null; brand: string | null }>(
+          `with page as materialized (
+             select key, ${id} as id, ${field('sold')} as sold from ${table.name}
+             where ${published} and ${field('words')} @@ ${bind(query.join(' & '))}::tsquery
+             order by 3 desc nulls last, 2 limit ${bind(limit)})
+           select page.id, document->>'title' as title, document->>'brand' as brand, document->'categories' as categories
+           from page join ${table.name} using (key) order by page.sold desc nulls last, page.id`,
+          values,
+        );
+        return found.map(({ id: product, title, brand, categories }) => ({
+          id: product,
+          ...(title !== undefined && { title }),
+          ...(brand && { brand }),
+          ...(categories && { categories }),
+        }));
+      },
     },
-  };
+    synonyms,
+  );
 }
 
-function conditionsOf(request: Priced, field: Field, bind: Bind): string[] {
-  const { price, lowestPrice } = request;
+function conditionsOf(asked: Asked, field: Field, bind: Bind): string[] {
+  const { price, lowestPrice, attributes = [], plan } = asked;
   const conditions = [`${field('status')} = 'published'`];
   for (const name of FACET_NAMES) {
-    const value = request[name];
+    const value = asked[name];
     if (value !== undefined) conditions.push(`${field('facetKeys')} ? ${bind(facetKey(name, value))}`);
   }
+  for (const each of attributes) conditions.push(`${field('attributeKeys')} ? ${bind(attributeKey(each))}`);
   if (price) conditions.push(`${lowestPrice} is not null`);
   if (price?.min !== undefined) conditions.push(`${lowestPrice} >= ${bind(price.min)}`);
   if (price?.max !== undefined) conditions.push(`${lowestPrice} <= ${bind(price.max)}`);
+  if (plan) conditions.push(matches(plan, field, bind));
   return conditions;
 }
 
-/** The words of a product include its SKUs, so a SKU is found as a word. */
-function matches(asked: WordQuery, field: Field, bind: Bind): string {
-  return asked.stems.length > 0
-    ? `${field('stems')} @@ ${bind(stemsSql(asked))}::tsquery`
-    : `${field('words')} @@ ${bind(wordsSql(asked))}::tsquery`;
+/** The products that the plan finds. */
+function matches({ code, words, parts, needed }: SearchPlan, field: Field, bind: Bind): string {
+  const found =
+    parts.length > 0
+      ? `${field('stems')} @@ ${bind(stemsSql(parts, needed))}::tsquery`
+      : `${field('words')} @@ ${bind(words.map(lexeme).join(' & '))}::tsquery`;
+  return `(${field('codeKeys')} ? ${bind(code)} or ${found})`;
 }
 
-/** Two points for the exact SKU, one for the exact words, plus a rank below one. */
-function relevance(asked: WordQuery, field: Field, bind: Bind): string {
-  const points = `case when ${field('skuKeys')} ? ${bind(asked.whole)} then 2
-                       when ${field('words')} @@ ${bind(wordsSql(asked))}::tsquery then 1 else 0 end`;
-  return `(${points} + ${rank(asked, bind)})`;
+/** Any selection of so many parts. */
+function stemsSql(parts: SearchPlan['parts'], needed: number): string {
+  const one = parts.map((ways) => `(${ways.map(({ stems }) => stems.map(lexeme).join('&')).join('|')})`);
+  return selections(one, needed)
+    .map((some) => some.join('&'))
+    .join('|');
 }
 
-/** Higher for more occurrences of the stems and for fewer other words, like BM25 for texts of about 20 words. */
-function rank({ stems }: WordQuery, bind: Bind): string {
-  const all = `unnest(string_to_array(document->>'stems', ' '))`;
-  return `(select found / (found + 0.3 + 0.045 * words)
-           from (select count(*) filter (where stem = any(${bind(stems.flat(2))}))::float8 as found, count(*) as words
-                 from ${all} as stem) as counted)`;
+function selections<T>(all: readonly T[], size: number): T[][] {
+  if (size === 0) return [[]];
+  if (size > all.length) return [];
+  const [first, ...rest] = all;
+  return [...selections(rest, size - 1).map((some) => [first as T, ...some]), ...selections(rest, size)];
 }
 
-function orderOf({ sort, lowestPrice }: Priced, asked: WordQuery | undefined, field: Field, bind: Bind): Order {
+/** The points of the plan, and of the product itself. */
+function relevance({ code, parts, bonuses }: SearchPlan, field: Field, bind: Bind): string {
+  const scored = ({ tokens, points }: Points) => `case when ${hasAll(tokens)} then ${points}::float8 else 0 end`;
+  const hasAll = (tokens: readonly string[]) => `${field('ranked')} @@ ${bind(tokens.map(lexeme).join('&'))}::tsquery`;
+  const ofWay = ({ ranked, head }: Way) => {
+    const sum = [...ranked.flat(), ...(head ? [head] : [])].map(scored).join(' + ');
+    const shown = ranked.map((points) => `(${points.flatMap(({ tokens }) => tokens.map(lexeme)).join('|')})`);
+    return `case when ${field('ranked')} @@ ${bind(shown.join('&'))}::tsquery then ${sum} else 0 end`;
+  };
+  const sums = [
+    `case when ${field('codeKeys')} ? ${bind(code)} then ${CODE_POINTS}::float8 else 0 end`,
+    ...parts.map((ways) => `greatest(${ways.map(ofWay).join(', ')})`),
+    ...bonuses.filter(({ tokens }) => tokens.length > 0).map(scored),
+    `coalesce(${field('standing')}, 0)::float8`,
+    `coalesce(${field('brevity')}, 0)::float8 * ${BREVITY_POINTS}`,
+  ];
+  return `(${sums.map((sum) => `(${sum})`).join(' + ')})`;
+}
+
+function orderOf(asked: Asked, field: Field, bind: Bind): Order {
+  const { sort, lowestPrice, plan } = asked;
   switch (sort) {
-    case 'relevance':
-      return { key: asked ? relevance(asked, field, bind) : '0::float8', type: 'float8', descending: true };
+    case 'relevance': {
+      const key = plan ? relevance(plan, field, bind) : `coalesce(${field('standing')}, 0)::float8`;
+      return { key, type: 'float8', descending: true };
+    }
     case 'title':
       return { key: field('titleKey'), type: 'text', descending: false };
+    case 'newest':
+      return { key: `coalesce(${field('publishedAt')}, 0)::float8`, type: 'float8', descending: true };
+    case 'popularity':
+      return { key: `coalesce(${field('sold')}, 0)::float8`, type: 'float8', descending: true };
     case 'price':
     case '-price':
       return { key: lowestPrice, type: 'numeric', descending: sort === '-price' };
   }
-}
-
-function wordsSql({ words }: WordQuery): string {
-  return words.map(lexeme).join(' & ');
-}
-
-function stemsSql({ stems }: WordQuery): string {
-  return stems.map((ways) => `(${ways.map((way) => way.map(lexeme).join(' & ')).join(' | ')})`).join(' & ');
 }
 
 /** A word of a tsquery, with any characters. */

@@ -5,8 +5,10 @@ import { Redis } from 'ioredis';
 import { type Db, MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
 import { agenda } from '../../projections/models/agenda.js';
+import { alsoBought } from '../../projections/models/also-bought.js';
 import { catalogue } from '../../projections/models/catalogue.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -14,10 +16,13 @@ import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import {
   agendaContract,
+  alsoBoughtContract,
   catalogueContract,
   currentCartsContract,
+  customersContract,
   ordersContract,
   productPageContract,
+  productRankingContract,
   productSearchContract,
   productWordsContract,
   staffListsContract,
@@ -35,7 +40,8 @@ import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { createPostgresCurrentCarts } from './current-carts.postgres.js';
-import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
+import { createPostgresCustomers } from './customers.postgres.js';
+import { alsoBoughtQueries, productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres-documents.js';
 import { createOpenSearchProductSearch } from './product-search.opensearch.js';
@@ -74,11 +80,13 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
   describe('The current carts', () =>
     currentCartsContract(open(currentCarts, (model) => createPostgresCurrentCarts(pool, model))));
+  describe('The customers', () => customersContract(open(customers, (model) => createPostgresCustomers(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
   describe('The product search', () => {
     const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
     productSearchContract(opened);
     productWordsContract(opened);
+    productRankingContract(opened);
 
     it('has an index for each requested currency, however many callers request it at once', async () => {
       const { sink, projection } = opened();
@@ -100,6 +108,8 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   });
   describe('The product page', () =>
     productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));
+  describe('What is bought together', () =>
+    alsoBoughtContract(open(alsoBought, (model) => alsoBoughtQueries(postgresTable(pool, model)))));
   describe('Units sold', () =>
     unitsSoldContract(open(unitsSold, (model) => unitsSoldQueries(postgresTable(pool, model)))));
 });
@@ -135,6 +145,7 @@ describeWith('opensearch', 'Read models in OpenSearch', (engines) => {
     };
     productSearchContract(open);
     productWordsContract(open);
+    productRankingContract(open);
   });
 });
 
@@ -149,6 +160,13 @@ describeWith('redis', 'Read models in Redis', (engines) => {
     productPageContract(() => {
       const projection = fresh(productPage);
       const queries = productPageQueries(redisDocuments(redis, projection));
+      return { sink: createRedisSink(redis), projection, queries };
+    }));
+
+  describe('What is bought together', () =>
+    alsoBoughtContract(() => {
+      const projection = fresh(alsoBought);
+      const queries = alsoBoughtQueries(redisDocuments(redis, projection));
       return { sink: createRedisSink(redis), projection, queries };
     }));
 

@@ -328,8 +328,7 @@ function createBulkLoad(pool: Pool): BulkLoad {
   }
 
   return {
-    create: (projection) =>
-      createTableOnce(pool, tableName(projection), columnsSql(tableName(projection)), 'read models'),
+    create: (projection) => createTableOnce(pool, tableName(projection), columnsSql(projection), 'read models'),
     insert: (table, documents) => insert(physical(table), documents),
     async complete(projection) {
       const table = tableName(projection);
@@ -490,14 +489,36 @@ const POSITIONS_SQL = `
   );
   create index on ${POSITIONS} (stream) where held is not null;`;
 
-function tableSql(projection: Projection<never, never>): string {
-  const table = tableName(projection);
-  return `${columnsSql(table)}\n${indexesSql(table, projection)}`;
+/** The column of a field that is kept beside the document, or the expression of another one. */
+export function columnSql({ fields, beside = [] }: Pick<Projection, 'fields' | 'beside'>, field: string): string {
+  return beside.includes(field) ? `"${field}"` : fieldSql(field, valueAt(new Map(Object.entries(fields)), field));
 }
 
-function columnsSql(table: string): string {
+function tableSql(projection: Projection<never, never>): string {
+  const table = tableName(projection);
+  return `${columnsSql(projection)}\n${indexesSql(table, projection)}`;
+}
+
+const COLUMN_TYPES: Record<FieldKind, string> = {
+  keyword: 'text collate "C"',
+  time: 'text collate "C"',
+  keywords: 'jsonb',
+  numbers: 'jsonb',
+  number: 'numeric',
+  boolean: 'boolean',
+  text: 'tsvector',
+};
+
+function columnsSql(projection: Projection<never, never>): string {
+  const { fields, beside = [] } = projection;
+  const kinds = new Map(Object.entries(fields));
+  const generated = beside.map((field) => {
+    const kind = valueAt(kinds, field);
+    return `"${field}" ${COLUMN_TYPES[kind]} generated always as (${fieldSql(field, kind)}) stored,`;
+  });
   return `
-    create table ${table} (
+    create table ${tableName(projection)} (
+      ${generated.join('\n      ')}
       key       text collate "C" primary key,
       -- null: a tombstone.
       document  jsonb,
@@ -509,14 +530,16 @@ function columnsSql(table: string): string {
 }
 
 /** Declared combinations, without fields that a sorted index cannot hold; all other fields separately. */
-function indexesSql(table: string, { fields, indexes = [] }: Projection<never, never>): string {
+function indexesSql(table: string, { fields, indexes = [], beside = [] }: Projection<never, never>): string {
   const kinds = new Map(Object.entries(fields));
   const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(valueAt(kinds, field));
   const sorted = indexes.map((combination) => combination.filter(isSorted));
-  const single = Object.keys(fields).filter((field) => isSorted(field) && !sorted.flat().includes(field));
+  const single = Object.keys(fields).filter(
+    (field) => isSorted(field) && !beside.includes(field) && !sorted.flat().includes(field),
+  );
   const isTime = (field: string) => valueAt(kinds, field) === 'time';
   const expressions = [...sorted, ...single.filter((field) => !isTime(field)).map((field) => [field])]
-    .map((combination) => combination.map((field) => fieldSql(field, valueAt(kinds, field))).join(', '))
+    .map((combination) => combination.map((field) => columnSql({ fields, beside }, field)).join(', '))
     .filter((expression) => expression !== '');
   return [
     ...[...new Set(expressions)].map((expression) => `create index on ${table} (${expression});`),
@@ -527,7 +550,9 @@ function indexesSql(table: string, { fields, indexes = [] }: Projection<never, n
     }),
     ...Object.entries(fields).map(([field, kind]) => {
       const isSearched = kind === 'keywords' || kind === 'text';
-      return isSearched ? `create index on ${table} using gin (${fieldSql(field, kind)});` : '';
+      // What is kept beside the document is read with it, and not searched.
+      const isIndexed = isSearched && !beside.includes(field);
+      return isIndexed ? `create index on ${table} using gin (${fieldSql(field, kind)});` : '';
     }),
   ].join('\n');
 }

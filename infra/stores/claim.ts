@@ -36,13 +36,14 @@ export async function claim(stores: Stores, claimant: Claimant, imported?: strin
   const mark = found ?? (await claimLog(log, claimant, imported));
   if (imported !== undefined && mark.log !== imported)
     throw new StoreRefused(`${log.name} was claimed by another process while a log was imported into it.`);
-  await Promise.all(
-    others.map(async (store) => {
-      const found = (await store.mark()) ?? (await store.leaveMark(mark));
-      requireSameLog(store, found, { mark, name: log.name }, claimant);
-    }),
-  );
+  await Promise.all(others.map((store) => claimOther(store, { mark, name: log.name }, claimant)));
   return mark;
+}
+
+/** Marks a store that is empty as one of this log. Throws `StoreRefused`. */
+export async function claimOther(store: Store, log: { mark: Mark; name: string }, claimant: Claimant): Promise<void> {
+  const found = (await store.mark()) ?? (await store.leaveMark(log.mark));
+  requireSameLog(store, found, log, claimant);
 }
 
 /** Checks the stores without changing them. Returns the log's mark if it is in use. Throws `StoreRefused`. */

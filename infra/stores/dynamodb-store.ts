@@ -25,13 +25,17 @@ export const TABLES = {
   feedCheckpoints: 'feed-checkpoints',
   subjectKeys: 'subject-keys',
   sessions: 'sessions',
+  credentials: 'credentials',
+  preferences: 'preferences',
   idempotency: 'idempotency',
   leases: 'leases',
   mark: 'store-mark',
 } as const;
 
-/** The stream of a shop. */
+/** The stream of a shop's commits. */
 export const STREAM = 'commits';
+/** The stream of what its customers look at. */
+export const VIEW_STREAM = 'views';
 
 const MARK_ID = 'log';
 

@@ -8,7 +8,17 @@ import type { Mark, Marked, Store } from './store.js';
 const MARK_TABLE = 'store_mark';
 
 /** Tables in the shared schema, and the function of the log's trigger. */
-const SHARED_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', LEASES_TABLE, MARK_TABLE];
+const SHARED_TABLES = [
+  'events',
+  'snapshots',
+  'subject_keys',
+  'sessions',
+  'credentials',
+  'preferences',
+  'idempotency',
+  LEASES_TABLE,
+  MARK_TABLE,
+];
 const LOG_FUNCTION = 'events_refuse_change';
 
 /** Columns that identify a table `events` without a mark as a log of the first generation. */

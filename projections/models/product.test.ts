@@ -68,9 +68,9 @@ describe('The product read models', () => {
       attributes: undefined,
     });
     expect(variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L']);
-    const { words, skuKeys, facetKeys, lowestPrices } = shown(clear, retire);
-    expect({ skuKeys, facetKeys, lowestPrices }).to.deep.equal({
-      skuKeys: ['mug-l'],
+    const { words, codeKeys, facetKeys, lowestPrices } = shown(clear, retire);
+    expect({ codeKeys, facetKeys, lowestPrices }).to.deep.equal({
+      codeKeys: ['mug-l'],
       facetKeys: ['inStock:false'],
       lowestPrices: { GBP: 800 },
     });

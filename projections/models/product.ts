@@ -75,14 +75,34 @@ function detailsIn(part: ProductPart): Omit<ProductDetails, 'attributes'> {
 type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
 type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
 
-/** A read model of products. `derive` adds the fields that its queries need. */
+/** A read model of products. `derive` adds the fields that its queries need to a document that has changed. */
 export function productProjection<D extends ProductDocument = ProductDocument>(
-  { name, version, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'version' | 'fields' | 'indexes'>,
-  derive: (document: ProductDocument) => D = (document) => document as D,
+  definition: Pick<Projection<D>, 'name' | 'version' | 'fields' | 'indexes' | 'beside'>,
+  derive: (document: D) => D = (document) => document,
+  /** Handlers that change the document further, after those of all product read models. */
+  more: Projection<D, ProductModelEvent>['on'] = {},
 ): Projection<D, ProductModelEvent> {
-  const handlers = { ...mapped(productHandlers, versioned), ...stockHandlers };
-  const on = mapped(handlers, (handler) => deriving(handler, derive)) as Projection<D, ProductModelEvent>['on'];
-  return { name, version, categories: ['product', 'stock'], fields, indexes, on };
+  const handlers = withMore({ ...mapped(productHandlers, versioned), ...stockHandlers }, more as ProductHandlers);
+  const on = mapped(handlers, (handler) => deriving(handler, derive as never));
+  return { ...definition, categories: ['product', 'stock'], on: on as Projection<D, ProductModelEvent>['on'] };
+}
+
+function withMore(handlers: ProductHandlers, more: ProductHandlers): ProductHandlers {
+  const both = Object.entries(more).map(([type, handler]) => {
+    const first = handlers[type as keyof ProductHandlers] as AnyHandler | undefined;
+    return [type, first ? afterwards(first, handler as AnyHandler) : handler];
+  });
+  return { ...handlers, ...Object.fromEntries(both) };
+}
+
+function afterwards(first: AnyHandler, then: AnyHandler): AnyHandler {
+  return {
+    keys: first.keys,
+    evolve(before, event, key, at) {
+      const after = first.evolve(before, event, key, at);
+      return then.evolve(after ?? undefined, event, key, at);
+    },
+  };
 }
 
 type AnyHandler = Handler<ProductDocument, ProductModelEvent>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { filterKey, folded, indexedWords, sortKey, wordQuery } from './texts.js';
+import { filterKey, folded, sortKey } from './texts.js';
 
 const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string());
 
@@ -96,40 +96,5 @@ describe('The keys of texts', () => {
         }
       }),
     );
-  });
-});
-
-describe('The words of a text', () => {
-  it('are all found by the text itself, however it is typed', () => {
-    fc.assert(
-      fc.property(anyText, fc.constantFrom('NFC', 'NFD', 'NFKC'), (text, form) => {
-        fc.pre([...folded(text)].length <= 200);
-        // Marks that are left out: typed as the letters TM or SM, they are words.
-        fc.pre(form !== 'NFKC' || !/[™℠]/.test(text));
-        const indexed = indexedWords([text]);
-        const [words, stems] = [new Set(indexed.words.split(' ')), new Set(indexed.stems.split(' '))];
-        const asked = wordQuery(text.normalize(form).toLowerCase());
-        for (const word of asked.words) expect(words).to.include(word);
-        for (const ways of asked.stems) {
-          expect(ways.some((way) => way.every((stem) => stems.has(stem)))).to.equal(true);
-        }
-      }),
-      {
-        numRuns: 500,
-        examples: [
-          ...['︱', '︲', '﹘', '﹣', '－', '⁻', '₋'].map((dash) => [`0${dash}a`, 'NFKC'] as [string, string]),
-          ['ẞ', 'NFC'],
-          ['B″A', 'NFKC'],
-          ['don´t', 'NFKC'],
-        ],
-      },
-    );
-  });
-
-  it('are few, however long the question', () => {
-    for (const unit of ['a-', '\ufdfa', '㌖', "a'b ", 'ab ', '手', '🎁']) {
-      const { words, stems } = wordQuery(unit.repeat(200));
-      expect([...words, ...stems.flat(2)].length).to.be.at.most(400);
-    }
   });
 });

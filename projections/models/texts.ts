@@ -65,27 +65,6 @@ export function indexedWords(texts: readonly string[]): IndexedWords {
   return { words: words.join(' '), stems: words.map(stemOf).join(' ') };
 }
 
-/** A query on indexed words. */
-export interface WordQuery {
-  /** The filter key of the whole query. */
-  whole: string;
-  /** The folded words. */
-  words: readonly string[];
-  /** For each significant word, the alternative ways to find it. All stems of a way must occur. */
-  stems: readonly (readonly (readonly string[])[])[];
-}
-
-/** Finds nothing if `words` is empty, as for a blank text. */
-export function wordQuery(text: string): WordQuery {
-  const whole = filterKey(text);
-  const chunks = [...new Set(chunksOf(whole))];
-  return {
-    whole,
-    words: [...new Set(chunks.map(asItIs))],
-    stems: chunks.map(waysToFind).filter((ways) => ways.length > 0),
-  };
-}
-
 const TRADE_MARKS = /[©®™℠℗]/g;
 /** NFKC turns `´` into a blank with an accent. */
 const APOSTROPHES = / \u0301|[`´ʹʻʼ‘’‛′＇]/g;
@@ -119,17 +98,17 @@ const SIMPLE = /^[a-z0-9]+$/;
 const AROUND = new RegExp(`^[^${LETTER}${PICTURE}]+|[^${LETTER}${PICTURE}+#]+$`, 'gu');
 
 /** The parts between blanks. */
-function chunksOf(foldedText: string): string[] {
+export function chunksOf(foldedText: string): string[] {
   return foldedText.split(' ').filter((chunk) => chunk !== '');
 }
 
 /** A chunk of only signs is a word, too: some products are called `!!!`. */
-function asItIs(chunk: string): string {
+export function asItIs(chunk: string): string {
   return firstOf(chunk.replace(AROUND, '') || chunk, MAX_WORD_LENGTH);
 }
 
 /** Without apostrophes: `men's` is searched as `mens`. */
-function partsOf(chunk: string): string[] {
+export function partsOf(chunk: string): string[] {
   return (chunk.replaceAll("'", '').match(WORDS) ?? []).map((word) => firstOf(word, MAX_WORD_LENGTH));
 }
 
@@ -140,18 +119,18 @@ function wordsOf(chunk: string): string[] {
   return [...new Set([asItIs(chunk), ...partsOf(chunk), joined(chunk), ...pieces])];
 }
 
-function joined(chunk: string): string {
+export function joined(chunk: string): string {
   return firstOf(chunk.match(WORDS)?.join('') ?? chunk, MAX_WORD_LENGTH);
 }
 
 /** Empty for a stop word. In a compound such as `no-2` every part counts. */
-function waysToFind(chunk: string): string[][] {
+export function waysToFind(chunk: string): string[][] {
   const parts = partsOf(chunk);
   if (parts.length > 1) return [[...new Set(parts.map(stemOf))], [stemOf(joined(chunk))]];
   return parts.filter((word) => !STOP_WORDS.has(word)).map((word) => [stemOf(word)]);
 }
 
-function stemOf(word: string): string {
+export function stemOf(word: string): string {
   return /^[a-z]+$/.test(word) ? stemmer(word) : word;
 }
 

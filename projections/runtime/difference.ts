@@ -1,7 +1,7 @@
 // Finds every document of one projection that differs from the fold of the log: first along the log, which finds what is missing, then
 // along the store, which finds what is too much. Memory use depends on the number of differences alone.
 import { millisOf } from '../../domain/kernel/clock.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { OperatorError, Problem } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { type ComparerDeps, createComparer, type Examined, type Followed } from './comparer.js';
@@ -45,6 +45,10 @@ export async function* differences(
   { projection, documents, store, log, isSkipped }: DifferenceDeps,
   { key: only, repair, onProgress = () => {} }: DifferenceOptions,
 ): AsyncGenerator<Difference> {
+  if (projection.approximate)
+    throw new OperatorError(
+      `The read model ${projection.name} keeps approximate counts, which cannot be compared with the log. Rebuild it to count anew.`,
+    );
   const follower: Followed = { name: physicalName(projection), evolution: createEvolution(projection, isSkipped) };
   const comparer = createComparer({ documents, store, log, followersOf: () => [follower] });
   const suspects = new Map<string, Set<StreamId>>();

@@ -62,7 +62,8 @@ export function createEvolution(projection: Projection<never, never>, isSkipped:
         const at = millisOf(position.at);
         const document = events.reduce((state, event) => evolveOne(state, event, key, at), draft.document);
         if (document === draft.document) continue;
-        changed.set(key, { document, positions: { ...draft.positions, [stream]: position.commitNo } });
+        const positions = projection.approximate ? {} : { ...draft.positions, [stream]: position.commitNo };
+        changed.set(key, { document, positions });
       }
       return changed;
     },

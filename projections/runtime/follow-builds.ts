@@ -7,7 +7,7 @@ import { createProjector, type Projector, type ProjectorDeps } from './projector
 
 export interface FollowDeps extends Omit<ProjectorDeps, 'projections' | 'builtTo' | 'isGone'> {
   builds: Pick<BuildList, 'fed'>;
-  /** Known when the process starts. */
+  /** Until the first look. */
   fed: Fed;
 }
 

@@ -193,6 +193,39 @@ describe('The host of the projectors', () => {
     await second.stop();
   });
 
+  it('stops on abort, even while it compares what a lost store may lack', async () => {
+    const { world, deliver, write, stop, tick } = await createHost({ stores: 1 });
+    for (let n = 0; n < 250; n++) {
+      await deliver(...(await write(`note#${n}`, 1)));
+      world.clock.now += 10;
+    }
+    world.clock.now += 60_000;
+    await tick(SWEEP_EVERY_MS);
+    await stop();
+    let compared = 0;
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const second = await createHost({
+      world,
+      stores: 1,
+      prepare([store]) {
+        store!.documents.lineage = async () => 'another';
+        const { compare } = store!.projector;
+        store!.projector.compare = async (streams) => {
+          compared++;
+          await held;
+          return compare(streams);
+        };
+      },
+    });
+    const stopped = second.stop();
+    goOn();
+    await stopped;
+    expect(compared, 'pages of streams').to.equal(1);
+  });
+
   it('stops on abort, even while a store does not answer', async () => {
     const { deliver, write, stop, stores } = await createHost();
     stores[0]!.isAway = true;

@@ -42,8 +42,19 @@ export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {
   categories: readonly string[];
   /** Top-level fields of the document that queries filter, sort or search by. */
   fields: Readonly<Record<string, FieldKind>>;
+  /**
+   * Fields that queries read of very many documents to rank or count them. A store that must unpack a document to read a field
+   * keeps these beside it. A few hundred characters each.
+   */
+  beside?: readonly string[];
   /** Combinations of fields that a query filters and then sorts by. */
   indexes?: readonly (readonly string[])[];
+  /**
+   * Each document counts the events of any number of streams, such as all orders with one SKU. So it keeps no positions: after a
+   * crash a commit may be applied to it twice, which the document recognises as far as it matters. Counts that depend on the order
+   * of the commits are no differences from the log, so its documents are not compared with it.
+   */
+  approximate?: true;
   on: { readonly [T in E['type']]?: Handler<D, Extract<E, { type: T }>> };
 }
 

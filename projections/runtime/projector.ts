@@ -195,7 +195,13 @@ export function createProjector(deps: ProjectorDeps): Projector {
   const touchesOf = rememberTouches();
   /** The decisions of operators that are taken into account. */
   let handled: number | undefined;
-  const comparer = createComparer({ documents, store, log, metrics, followersOf });
+  const comparer = createComparer({
+    documents,
+    store,
+    log,
+    metrics,
+    followersOf: (stream) => followersOf(stream).filter(({ projection }) => !projection.approximate),
+  });
 
   async function apply(commits: readonly Commit[]): Promise<void> {
     const arrived = new Map<StreamId, Map<number, Commit>>();

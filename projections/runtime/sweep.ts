@@ -55,7 +55,7 @@ export async function sweep(
       });
     }
   }
-  open = await eachOf(open, (each) => settleDoubt(log, each));
+  open = await eachOf(open, (each) => settleDoubt(log, each, signal));
   if (!toNewest) return;
   for await (const { tails } of pagesOf(log.newest(upTo), SWEPT_ENTRIES, upTo)) {
     open = await eachOf(open, ({ target: { projector, inTurn } }) => inTurn(() => projector.catchUp(tails)));
@@ -63,9 +63,14 @@ export async function sweep(
 }
 
 /** If the store is not the one of the last sweep, the documents that it may have lost since are compared. */
-async function settleDoubt(log: EventStore, { target: { projector, inTurn }, state, lineage }: Open): Promise<void> {
+async function settleDoubt(
+  log: EventStore,
+  { target: { projector, inTurn }, state, lineage }: Open,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (state.doubtedFrom === undefined) return;
   for await (const { tails } of pagesOf(log.newest(state.doubtedFrom), COMPARED_ENTRIES, state.doubtedFrom)) {
+    signal?.throwIfAborted();
     await projector.compare([...tails.keys()]);
   }
   delete state.doubtedFrom;

@@ -50,6 +50,9 @@ describe('The export of everything that is held about a customer', () => {
       store,
       personal,
       own,
+      browsing: shop.viewStream.browsing,
+      sessionOf: shop.sessionOf,
+      preferences: shop.preferences,
       savedMethods: { of: async (id) => (id === ADA.id ? [{ id: 'pm_card_visa' }] : []) },
       clock: Date.now,
       recordOpening: async ({ caller: { id }, ...by }, subjects) => void recorded.push({ id, ...by, subjects }),
@@ -66,12 +69,28 @@ describe('The export of everything that is held about a customer', () => {
   it('has the events of their cart, order and payment, opened, and nothing of other people', async () => {
     const id = await order(ADA, 'ada@example.com');
     await order(BOB, 'bob@example.com');
+    for (const caller of [ADA, BOB])
+      await shop.call('post /v1/me/views', { caller, body: { productId: 'product_mug' } });
     const { text, body } = await exportOf(ADA, [id]);
     expect(text).to.include('Name of customer_ada').and.to.include('ada@example.com').and.to.include('"last4":"4242"');
     expect(text).to.not.match(/bob|"box"/);
     const streams = body.streams.map(({ stream }: { stream: string }) => stream.split('#')[0]);
     expect(streams).to.have.members(['customer-carts', 'cart', 'order', 'payment']);
     expect(body).to.deep.include({ alsoKnownAs: [], savedPaymentMethods: [{ id: 'pm_card_visa' }] });
+    expect(body.views).to.have.length(1);
+    expect(body.views[0]).to.include({ productId: 'product_mug' });
+  });
+
+  it('has their account and their preferences', async () => {
+    await shop.call('post /v1/customers', { body: { email: 'eve@example.com', password: 'password', name: 'Eve' } });
+    const eve = the(await shop.accounts.authenticate('eve@example.com', 'password'));
+    const caller: Caller = { role: 'customer', id: eve, customerId: eve };
+    await shop.call('put /v1/me/preferences', { caller, body: { theme: 'dark' } });
+    const { text, body } = await exportOf(caller, []);
+    expect(body.preferences).to.deep.equal({ theme: 'dark' });
+    expect(body.streams[0].events[0]).to.deep.include({ type: 'AccountOpened' });
+    expect(text).to.include('"email":"eve@example.com"').and.to.include('"name":"Eve"');
+    expect(text).to.not.match(/hash of|"box"/);
   });
 
   it('is recorded as an opening before any of it is given', async () => {

@@ -7,6 +7,7 @@ import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { FORGOTTEN, isForgotten, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { BrowsingDocuments } from '../../projections/recommendation/browsing.js';
 import { replaceSealed } from '../audit/sealed.js';
 import type { SavedMethod } from '../views/saved-method.js';
 
@@ -17,7 +18,11 @@ const exportSchema = z
     customerId: z.string(),
     exportedAt: z.iso.datetime(),
     alsoKnownAs: z.array(z.string()).meta({ description: 'The guests that the caller was before they logged in' }),
+    preferences: z.looseObject({}).meta({ description: 'Those of `PUT /v1/me/preferences`' }),
     savedPaymentMethods: z.array(z.looseObject({ id: z.string() })),
+    views: z
+      .array(z.strictObject({ productId: z.string(), at: z.iso.datetime() }))
+      .meta({ description: 'The products that the caller looked at last' }),
     streams: z
       .array(
         z.strictObject({
@@ -32,7 +37,9 @@ const exportSchema = z
           ),
         }),
       )
-      .meta({ description: 'What has happened in the carts, orders, payments, shipments and returns of the caller' }),
+      .meta({
+        description: 'What has happened in the account, carts, orders, payments, shipments and returns of the caller',
+      }),
   })
   .meta({ id: 'OwnData' });
 
@@ -44,17 +51,30 @@ export interface MeExportDeps {
     identitiesOf(customerId: string): Promise<string[]>;
     streamsOf(customerId: string): AsyncIterable<StreamId>;
   };
+  /** What the caller looked at lately, by session. */
+  browsing: Pick<BrowsingDocuments, 'sessions'>;
+  sessionOf(customerId: string): string;
+  preferences: { of(customerId: string): Promise<object | undefined> };
   savedMethods: { of(customerId: string): Promise<readonly SavedMethod[]> };
   clock: Clock;
   /** Records in the log that the caller gets the personal data of these subjects. */
   recordOpening(by: { caller: Caller; requestId: string; purpose: string }, subjects: readonly string[]): Promise<void>;
 }
 
-export function meExportQuery({ store, personal, own, savedMethods, clock, recordOpening }: MeExportDeps): Endpoint {
+export function meExportQuery(deps: MeExportDeps): Endpoint {
+  const { store, personal, own, preferences, browsing, sessionOf, savedMethods, clock, recordOpening } = deps;
+
   async function* exported(identities: readonly string[], exportedAt: string): AsyncIterable<string> {
     const [customerId, ...alsoKnownAs] = identities;
     const methods = await Promise.all(identities.map((id) => savedMethods.of(id)));
-    const head = { customerId, exportedAt, alsoKnownAs, savedPaymentMethods: methods.flat() };
+    // Those of a guest became the customer's when they logged in.
+    const preferred = (await preferences.of(customerId ?? '')) ?? {};
+    const sessions = await browsing.sessions(identities.map(sessionOf));
+    const views = [...sessions.values()].flatMap((session) =>
+      session.views.map(({ product, at }) => ({ productId: product, at: new Date(at).toISOString() })),
+    );
+    const saved = { savedPaymentMethods: methods.flat(), views };
+    const head = { customerId, exportedAt, alsoKnownAs, preferences: preferred, ...saved };
     yield `${JSON.stringify(head).slice(0, -1)},"streams":[`;
     let isFirst = true;
     for (const identity of identities) {

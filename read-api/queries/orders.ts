@@ -1,7 +1,7 @@
 // Orders, for their customers and for support.
 import { z } from 'zod';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
-import { type Endpoint, endpoint, ownerFor, visible } from '../../domain/kernel/endpoint.js';
+import { type Endpoint, type EndpointRequest, endpoint, ownerFor, visible } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -30,6 +30,20 @@ export interface OrderQueryDeps {
 const SUPPORT_ONLY = ['paymentStatus', 'fulfilmentStatus', 'number', 'email'] as const;
 
 export function orderQueries({ orders, personal, emailKeyOf }: OrderQueryDeps): Endpoint[] {
+  const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+  const one = {
+    method: 'get',
+    roles: ['customer', 'support'],
+    params,
+    answers: { 200: orderViewSchema },
+    async handle(request: EndpointRequest<z.output<typeof params>>) {
+      const { caller } = request;
+      const id = askedId(orderIdSchema, request.params.id);
+      const queries = await caughtUp(MODEL, orders, request);
+      const order = visible(await queries.byId(id), id, caller);
+      return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
+    },
+  } satisfies Partial<Endpoint<z.output<typeof params>>>;
   return [
     endpoint({
       method: 'get',
@@ -70,20 +84,15 @@ export function orderQueries({ orders, personal, emailKeyOf }: OrderQueryDeps): 
         return { status: 200, body: pageBody(request, { ...page, data }) };
       },
     }),
+    endpoint({ ...one, path: '/v1/orders/{id}', summary: 'Get an order' }),
     endpoint({
-      method: 'get',
-      path: '/v1/orders/{id}',
-      summary: 'Get an order',
-      roles: ['customer', 'support'],
-      params: z.strictObject({ id: pathId(orderIdSchema, 'order_536365') }),
-      answers: { 200: orderViewSchema },
-      async handle(request) {
-        const { caller, params } = request;
-        const id = askedId(orderIdSchema, params.id);
-        const queries = await caughtUp(MODEL, orders, request);
-        const order = visible(await queries.byId(id), id, caller);
-        return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
-      },
+      ...one,
+      path: '/v1/orders/{id}/updates',
+      summary: 'Get the updates of an order',
+      description:
+        'Server-sent events: the order at once, and again after each change, within a second. The stream ends after 20 s. An ' +
+        'EventSource continues it by itself, without an event that it already has.',
+      isWatched: true,
     }),
   ];
 }

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { currencySchema } from '../../domain/kernel/money.js';
-import { searchText, shortText } from '../../domain/kernel/text.js';
+import { searchText, shortText, wholeNumber } from '../../domain/kernel/text.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
 import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
@@ -14,6 +14,9 @@ import type { ProductPageQueries } from '../../projections/models/product-page.j
 import {
   FACET_NAMES,
   type Facet,
+  MAX_ATTRIBUTE_FACET_PRODUCTS,
+  MAX_ATTRIBUTE_FACETS,
+  MAX_ATTRIBUTE_FILTERS,
   MAX_FACET_VALUES,
   PRODUCT_SORTS,
   type ProductSearchQueries,
@@ -24,7 +27,7 @@ import type { ReadModel } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
-const productAnswer = productDetailsSchema
+export const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema.meta({ example: 'product_mug' }),
     version: z
@@ -57,15 +60,53 @@ const facetsAnswer = z.partialRecord(z.enum(FACET_NAMES), facetValues).meta({
     'first page has facets',
 });
 
+/** Characters of the attributes to filter by. */
+const MAX_ATTRIBUTES_LENGTH = 1_000;
+
+const attributeFacetsAnswer = z
+  .array(z.strictObject({ name: z.string().meta({ example: 'colour' }), values: facetValues }))
+  .meta({
+    description:
+      `The most frequent values of up to ${MAX_ATTRIBUTE_FACETS} attributes among the products found, if these are at most ` +
+      `${MAX_ATTRIBUTE_FACET_PRODUCTS}. Each can be used in \`attributes\`. Only the first page has them`,
+  });
+
+const attributeFilters = z
+  .string()
+  .max(MAX_ATTRIBUTES_LENGTH)
+  .transform((text, context) => {
+    const filters = text.split(';').map((pair) => {
+      const at = pair.indexOf(':');
+      return { name: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim(), isPair: at > 0 };
+    });
+    if (filters.length > MAX_ATTRIBUTE_FILTERS || !filters.every(({ isPair, value }) => isPair && value !== '')) {
+      context.addIssue({
+        code: 'custom',
+        message: `must look like colour:Black or colour:Black;type:Original, with at most ${MAX_ATTRIBUTE_FILTERS} pairs`,
+      });
+      return z.NEVER;
+    }
+    return filters.map(({ name, value }) => ({ name, value }));
+  });
+
 const searchQuery = z.strictObject({
   q: searchText(200)
     .transform((text) => folded(text) || undefined)
     .optional()
     .meta({
-      description: 'Words of the title or the brand, or a SKU. Blank text finds all products',
+      description:
+        'Words of title, brand, categories, description or attributes, or a SKU, EAN or the like. Products with exactly this ' +
+        'code come first. If nothing has all words, misspelt ones are corrected (see `didYouMean`); if that does not help, ' +
+        'half of the words suffice. Blank text finds all products',
       example: 'blue mug',
     }),
   ...facetFilters,
+  attributes: attributeFilters.optional().meta({
+    description:
+      'Products with these values of their own attributes, as `name:value`, separated by `;`. A blank stands for a `;` in a ' +
+      `value. At most ${MAX_ATTRIBUTE_FILTERS}`,
+    example: 'colour:Black;type:Original',
+  }),
   price: z
     .string()
     .regex(/^(0|[1-9][0-9]{0,9})?\.\.(0|[1-9][0-9]{0,9})?$/, 'must look like 500..2000, 500.. or ..2000')
@@ -79,9 +120,22 @@ const searchQuery = z.strictObject({
       'does not find it',
     example: 'GBP',
   }),
-  sort: z.enum(PRODUCT_SORTS).default('relevance'),
+  sort: z
+    .enum(PRODUCT_SORTS)
+    .default('relevance')
+    .meta({ description: '`newest`: last published first. `popularity`: most units sold first' }),
   ...pageQuery,
 });
+
+const MAX_SUGGESTIONS = 20;
+const DEFAULT_SUGGESTIONS = 8;
+
+const suggestionAnswer = z
+  .strictObject({
+    text: z.string().meta({ example: 'Blue mug' }),
+    productId: productIdSchema.optional().meta({ description: 'Present if the text is the title of this product' }),
+  })
+  .meta({ id: 'Suggestion' });
 
 /** For each order, the sort key of the last entry of a page. The id is kept beside it. */
 const SEARCH_KEYS = {
@@ -89,6 +143,8 @@ const SEARCH_KEYS = {
   title: z.string(),
   price: z.number().nullable(),
   '-price': z.number().nullable(),
+  newest: z.number(),
+  popularity: z.number(),
 } satisfies Record<ProductSort, z.ZodType>;
 
 /** Roles that see unpublished products. */
@@ -159,7 +215,14 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       roles: ['public'],
       query: searchQuery,
       answers: {
-        200: pageAnswer(productAnswer).extend({ facets: facetsAnswer }),
+        200: pageAnswer(productAnswer).extend({
+          facets: facetsAnswer,
+          attributeFacets: attributeFacetsAnswer.optional(),
+          didYouMean: z
+            .string()
+            .optional()
+            .meta({ description: 'What was searched instead, because no product has the words as they were typed' }),
+        }),
       },
       async handle(request) {
         const { query } = request;
@@ -169,7 +232,32 @@ export function productQueries({ catalogue, productPage, productSearch, currency
         const queries = await caughtUp('The search', productSearch, request);
         const found = await queries.search({ ...query, currency, after: last?.slice(1) });
         const page = found.next ? { ...found, next: [currency, ...found.next] } : found;
-        return { status: 200, body: { ...pageBody(request, page), facets: found.facets ?? {} } };
+        const { facets = {}, attributeFacets, didYouMean } = found;
+        return {
+          status: 200,
+          body: { ...pageBody(request, page), facets, ...defined({ attributeFacets, didYouMean }) },
+        };
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/search/suggest',
+      summary: 'Suggest searches',
+      description:
+        'For a search field, as its text is typed: categories, brands and titles of published products with words that begin ' +
+        'like those of the text.',
+      roles: ['public'],
+      query: z.strictObject({
+        q: searchText(100).meta({ example: 'mu' }),
+        limit: wholeNumber(z.int().min(1).max(MAX_SUGGESTIONS))
+          .default(DEFAULT_SUGGESTIONS)
+          .meta({ description: 'Maximum number of suggestions', default: DEFAULT_SUGGESTIONS }),
+      }),
+      answers: { 200: z.strictObject({ data: z.array(suggestionAnswer) }) },
+      async handle(request) {
+        const { q, limit } = request.query;
+        const queries = await caughtUp('The search', productSearch, request);
+        return { status: 200, body: { data: await queries.suggest(q, limit) } };
       },
     }),
   ];

@@ -1,3 +1,4 @@
+import { rejects } from 'node:assert/strict';
 // Query endpoints on read models that are lists in memory.
 import { expect } from 'chai';
 import { defined } from '../../domain/kernel/json.js';
@@ -130,6 +131,7 @@ describe('The query endpoints', () => {
           const page = pageOf(published, request.limit, ({ id }) => [1, id]);
           return request.after ? page : { ...page, facets: FACETS };
         },
+        suggest: async (text, limit) => [{ text }, { text: String(limit), productId: 'product_a' }],
       }),
       currencyOf: async (asked = firstCurrency) => asked,
     }),
@@ -207,6 +209,35 @@ describe('The query endpoints', () => {
     expect(body.facets).to.deep.equal(FACETS);
     await call('get /v1/search', { query: { q: ' ' } });
     expect(the(searched).q).to.equal(undefined);
+  });
+
+  it('read the attributes of a search', async () => {
+    const attributes = (text: string) => call('get /v1/search', { query: { attributes: text } });
+    await attributes('colour:Black; size: 10:30 ');
+    expect(the(searched).attributes).to.deep.equal([
+      { name: 'colour', value: 'Black' },
+      { name: 'size', value: '10:30' },
+    ]);
+    for (const bad of [
+      '',
+      'colour',
+      ':Black',
+      'colour:',
+      'a:1;',
+      'a:1;b:2;c:3;d:4;e:5;f:6',
+      `a:${'x'.repeat(1_000)}`,
+    ]) {
+      await rejects(attributes(bad), /attributes/, bad);
+    }
+  });
+
+  it('suggest searches', async () => {
+    expect((await call('get /v1/search/suggest', { query: { q: 'mu' } })).body).to.deep.equal({
+      data: [{ text: 'mu' }, { text: '8', productId: 'product_a' }],
+    });
+    for (const query of [{}, { q: 'x'.repeat(101) }, { q: 'a', limit: '1000000000' }, { q: 'a', limit: '-1' }]) {
+      await rejects(call('get /v1/search/suggest', { query }), /"path"/);
+    }
   });
 
   it("search in the shop's first currency unless another is requested, and keep the currency on later pages", async () => {

@@ -1,14 +1,10 @@
 // `commerce import stock FILE`: counts and receipts by SKU and location.
 import { Command } from 'commander';
-import { ImportError } from '../../commands/import/import-error.js';
-import type { RefusedRow } from '../../commands/import/stock/rows.js';
+import type { RefusedRow } from '../../commands/import/refused-row.js';
 import { importStock, type StockImportSummary } from '../../commands/import/stock/run.js';
+import { SOME_REFUSED, stoppable } from '../import-run.js';
 import { type ByOptions, staffOption, withOperations } from '../open-operations.js';
 import { withJson, withProfile } from '../options.js';
-import { createProgress } from '../progress.js';
-import { stopSignal } from '../stopping.js';
-
-const SOME_REFUSED = 1;
 
 export function stockImportCommand(): Command {
   return withJson(withProfile(new Command('stock')))
@@ -26,17 +22,11 @@ async function run(file: string, options: ByOptions): Promise<void> {
       shop.get('clock'),
       shop.get('bulkFiles'),
     ]);
-    const stop = new AbortController();
-    const interrupt = () => stop.abort(new ImportError('The import was stopped; run it again to continue.'));
-    const asked = stopSignal();
-    if (asked.aborted) interrupt();
-    asked.addEventListener('abort', interrupt);
-    const progress = createProgress();
-    const onRefused = (row: RefusedRow) => {
-      progress.end();
-      console.log(options.json ? JSON.stringify(row) : `row ${row.row}, ${row.field}: ${row.reason}`);
-    };
-    try {
+    await stoppable(async (stop, progress) => {
+      const onRefused = (row: RefusedRow) => {
+        progress.end();
+        console.log(options.json ? JSON.stringify(row) : `row ${row.row}, ${row.field}: ${row.reason}`);
+      };
       const actor = options.staff === undefined ? {} : { actor: meta().actor };
       const summary = await importStock({ runner, skuOwners, clock }, bulkFiles.source(file), {
         ...actor,
@@ -47,10 +37,7 @@ async function run(file: string, options: ByOptions): Promise<void> {
       progress.end();
       console.log(options.json ? JSON.stringify(summary) : textOf(summary));
       if (summary.refused > 0) process.exitCode = SOME_REFUSED;
-    } finally {
-      progress.end();
-      asked.removeEventListener('abort', interrupt);
-    }
+    });
   });
 }
 

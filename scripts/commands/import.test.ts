@@ -1,8 +1,10 @@
 // The command as people and scripts use it, on an event store in memory.
 import { expect } from 'chai';
+import { fileSource } from '../../commands/import/source.js';
 import { FIXTURE, FIXTURE_COUNTS } from '../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../test/import-world.js';
-import { type ImportShop, importCommand } from './import.js';
+import type { ImportShop } from '../import-run.js';
+import { importCommand } from './import.js';
 
 interface Run {
   out: string;
@@ -14,6 +16,8 @@ async function runCommand(world: ImportWorld, args: readonly string[], shop: Par
   const calls: string[] = [];
   const command = importCommand(async () => ({
     ...world.ports(),
+    settings: { current: async () => ({ currencies: ['GBP', 'EUR'], countries: ['GB'] }) },
+    source: fileSource,
     hostProjectors: (signal) =>
       new Promise((resolve) => {
         calls.push('host');

@@ -1,7 +1,6 @@
 // `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
 import { Command, Option } from 'commander';
 import { ENCODINGS, type Encoding } from '../../commands/import/csv.js';
-import { ImportError } from '../../commands/import/import-error.js';
 import {
   type Books,
   type Counts,
@@ -9,30 +8,15 @@ import {
   type Pages,
   readPages,
 } from '../../commands/import/online-retail/books.js';
-import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { limitHeapGrowth } from '../heap.js';
+import { HEAP_GROWTH, type ImportShop, withImportShop } from '../import-run.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
-import { createProgress, type Progress } from '../progress.js';
-import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
+import { productImportCommand } from './import-products.js';
 import { stockImportCommand } from './import-stock.js';
-
-/** In percent. */
-const HEAP_GROWTH = 25;
-
-/** The shop as an import needs it. */
-export interface ImportShop extends ImportPorts {
-  /** Commits that this process has appended so far. */
-  commits(): number;
-  /** Runs the projectors unless another process does. Resolves on abort. */
-  hostProjectors(signal: AbortSignal): Promise<void>;
-  /** Resolves when the read models have reached the last commit of the log. Rejects with the signal's reason. */
-  caughtUp(signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface ImportSummary extends Counts {
   seconds: number;
@@ -71,37 +55,20 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
   return new Command('import')
     .description('import data into the shop')
     .addCommand(onlineRetail)
+    .addCommand(productImportCommand(openShop))
     .addCommand(stockImportCommand());
 }
 
 /** Resolves when the read models show the imported data. Closes the shop in any case. */
 export async function importInto(shop: ImportShop, pages: Pages): Promise<Imported> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort(new ImportError('The import was stopped; run it again to continue.'));
-  const asked = stopSignal();
-  if (asked.aborted) interrupt();
-  asked.addEventListener('abort', interrupt);
-  const projecting = new AbortController();
-  const projected = shop.hostProjectors(projecting.signal).catch((error) => stop.abort(error));
-  const progress = createProgress();
-  try {
-    return await sendAll(shop, pages, progress, stop.signal);
-  } finally {
-    progress.end();
-    projecting.abort();
-    await projected;
-    await shop.close();
-    asked.removeEventListener('abort', interrupt);
-  }
-}
-
-async function sendAll(shop: ImportShop, pages: Pages, progress: Progress, signal: AbortSignal): Promise<Imported> {
-  const before = shop.commits();
-  const books = closeBooks(pages, await askSalesBefore(shop, pages, signal));
-  const differing = await importInvoices(shop, books, signal, progress.report);
-  const commits = shop.commits() - before;
-  await shop.caughtUp(signal);
-  return { books, commits, differing };
+  return withImportShop(shop, async (signal, progress) => {
+    const before = shop.commits();
+    const books = closeBooks(pages, await askSalesBefore(shop, pages, signal));
+    const differing = await importInvoices(shop, books, signal, progress.report);
+    const commits = shop.commits() - before;
+    await shop.caughtUp(signal);
+    return { books, commits, differing };
+  });
 }
 
 function summaryOf({ books, commits, differing }: Imported, elapsed: number): ImportSummary {

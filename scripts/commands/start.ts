@@ -5,6 +5,7 @@ import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
+import { openStores } from '../../infra/modules/open-stores.js';
 import { limitHeapGrowth } from '../heap.js';
 import { type CommonOptions, configOf, withPort, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
@@ -40,7 +41,10 @@ async function start(options: StartOptions): Promise<void> {
   if (stop.aborted) return endBeforeReady();
   try {
     if (opened instanceof Error) throw opened;
-    await (await shop.get('readModels')).requireContinued();
+    const { stores } = await shop.get('readModels');
+    const opening = openStores(stores, console.log, stop);
+    await Promise.race([opening, aborted(stop)]);
+    stop.throwIfAborted();
     await serve(shop, options, stop);
   } catch (error) {
     if (!stop.aborted) throw error; // asked to stop before everything was ready

@@ -1,12 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
 // The contract of every adapter of a read model's queries, on data that its sink and the projector have written.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { Money } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Agenda, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { AlsoBoughtQueries } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
+import type { CustomerQueries } from '../../projections/models/customers.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
@@ -27,7 +31,7 @@ import type { Sink } from '../../projections/runtime/sink.js';
 import { openedReturn } from '../../read-api/views/opened.js';
 import { openedOrder } from '../../read-api/views/opened-order.js';
 import { createOrderView } from '../../read-api/views/order.js';
-import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
+import { ADA, BOB, createShop, fill, GUEST, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 import { the } from '../the.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
@@ -310,6 +314,153 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
   });
 }
 
+/** What the ranking, the suggestions and the filters by attributes must do, the same on both profiles. */
+export function productRankingContract(open: Open<ProductSearchQueries>): void {
+  const all = { sort: 'relevance', currency: 'GBP', limit: 20 } as const;
+  let shop: Shop;
+  let model: ReadModelUnderTest<ProductSearchQueries>;
+  const search = async (request: Partial<ProductSearchRequest>) => model.queries.search({ ...all, ...request });
+  const skus = async (q: string, request: Partial<ProductSearchRequest> = {}) =>
+    (await search({ q, ...request })).data.map(({ variants }) => the(variants[0]).sku);
+
+  before(async function () {
+    this.timeout(60_000);
+    shop = createShop();
+    model = await open();
+    const products: Record<string, Parameters<typeof publish>[2]> = {
+      'BAG-1': { title: 'Targus notebook case 39.1 cm Black', categories: ['Bags'], attributes: { colour: 'Black' } },
+      'NB-1': {
+        title: 'HP ProBook 4520 Notebook Silver 39.6 cm 4 GB DDR3 320 GB Windows 7 Professional',
+        brand: 'HP',
+        categories: ['Notebooks'],
+        attributes: { colour: 'Silver', memory: 4, touch: false, ean: '0884420588030', mpn: 'XY-77 B' },
+      },
+      'NB-2': {
+        title: 'Lenovo ThinkPad Notebook Black 35.8 cm',
+        brand: 'Lenovo',
+        categories: ['Notebooks'],
+        attributes: { colour: 'Black', memory: 8, touch: true },
+      },
+      'STAND-1': { title: 'Notebook stand', description: 'Holds any laptop', categories: ['Stands'] },
+      'CARD-1': {
+        title: 'Sony Memory Card 8 GB',
+        brand: 'Sony',
+        attributes: { colour: 'BLACK', 'write; speed': 'a:b;c' },
+      },
+      'STICK-1': { title: 'Integral USB flash drive 16 GB', description: 'Small and blue' },
+      'RADIO-1': { title: 'Philips Clock Radio', brand: 'Philips' },
+      'RADIO-2': { title: 'Philips Clock Radio', brand: 'Philips' },
+    };
+    for (const [sku, details] of Object.entries(products)) {
+      await publish(shop, sku, details, GBP(100));
+      // So that each is published at another time.
+      await delay(2);
+    }
+    await draft(shop, 'NB-3', { title: 'Notebook to come' }, GBP(1));
+    await show(shop, model);
+  });
+
+  it('puts the kind of product that a query names before its accessories', async () => {
+    expect((await skus('notebook')).slice(0, 2)).to.have.members(['NB-1', 'NB-2']);
+    expect((await skus('notebooks')).slice(0, 2)).to.have.members(['NB-1', 'NB-2']);
+    expect((await skus('notebook stand'))[0]).to.equal('STAND-1');
+    expect((await skus('notebook case'))[0]).to.equal('BAG-1');
+  });
+
+  it('finds synonyms and compounds', async () => {
+    expect(await skus('laptop')).to.have.members(['NB-1', 'NB-2', 'STAND-1', 'BAG-1']);
+    expect(await skus('usb stick')).to.deep.equal(['STICK-1']);
+    expect(await skus('memorycard')).to.deep.equal(['CARD-1']);
+    expect(await skus('note book')).to.include.members(['NB-1', 'NB-2']);
+  });
+
+  it('finds words of descriptions, attributes and categories', async () => {
+    expect(await skus('blue drive')).to.deep.equal(['STICK-1']);
+    expect(await skus('lenovo touch')).to.deep.equal(['NB-2']);
+    expect(await skus('bags')).to.deep.equal(['BAG-1']);
+  });
+
+  it('finds a product by its EAN and part number first', async () => {
+    expect((await skus('0884420588030'))[0]).to.equal('NB-1');
+    expect((await skus('xy-77 b'))[0]).to.equal('NB-1');
+  });
+
+  it('corrects words that no product has, and only these', async () => {
+    const { didYouMean, data } = await search({ q: 'lenovo notebok' });
+    expect(didYouMean).to.equal('lenovo notebook');
+    expect(data.map(({ variants }) => the(variants[0]).sku)).to.deep.equal(['NB-2']);
+    expect(await search({ q: 'notebook' })).to.not.have.property('didYouMean');
+    expect(await search({ q: 'notebook', brand: 'Sony' }))
+      .to.deep.include({ data: [] })
+      .and.not.have.property('didYouMean');
+    expect(await search({ q: 'zzzzzzzz' }))
+      .to.deep.include({ data: [] })
+      .and.not.have.property('didYouMean');
+  });
+
+  it('is content with half of the words if nothing has all, also on later pages', async () => {
+    const found = await allPages((after) =>
+      model.queries.search({ ...all, q: 'sony notebook purple', limit: 1, after }),
+    );
+    expect(found).to.have.length(0);
+    const half = await allPages((after) => model.queries.search({ ...all, q: 'philips notebook', limit: 1, after }));
+    expect(half.map(({ variants }) => the(variants[0]).sku)).to.include.members(['RADIO-1', 'NB-1', 'NB-2']);
+  });
+
+  it('filters by attributes, whatever their spelling and type', async () => {
+    const having = async (attributes: ProductSearchRequest['attributes']) =>
+      (await search({ attributes, sort: 'title' })).data.map(({ variants }) => the(variants[0]).sku);
+    expect(await having([{ name: 'Colour', value: 'black' }])).to.deep.equal(['NB-2', 'CARD-1', 'BAG-1']);
+    const two = [
+      { name: 'colour', value: 'black' },
+      { name: 'memory', value: '8' },
+    ];
+    expect(await having(two)).to.deep.equal(['NB-2']);
+    expect(await having([{ name: 'touch', value: 'true' }])).to.deep.equal(['NB-2']);
+    expect(await having([{ name: 'write  speed', value: 'a:b c' }])).to.deep.equal(['CARD-1']);
+    expect(await having([{ name: 'colour', value: 'blac' }])).to.deep.equal([]);
+  });
+
+  it('counts the values of attributes that tell products apart, also beside a filter by the same attribute', async () => {
+    const { attributeFacets } = await search({});
+    const colours = attributeFacets?.find(({ name }) => name === 'colour');
+    expect(colours).to.deep.equal({
+      name: 'colour',
+      values: [
+        { value: 'Black', count: 3 },
+        { value: 'Silver', count: 1 },
+      ],
+    });
+    const filtered = await search({ attributes: [{ name: 'colour', value: 'Silver' }] });
+    expect(filtered.data.map(({ id }) => id)).to.deep.equal(['product_NB-1']);
+    expect(filtered.attributeFacets?.find(({ name }) => name === 'colour')).to.deep.equal(colours);
+  });
+
+  it('suggests categories, brands and titles as they are typed', async () => {
+    const texts = async (text: string) => (await model.queries.suggest(text, 8)).map(({ text: shown }) => shown);
+    expect(await texts('no')).to.include.members(['Notebooks', 'Notebook stand']);
+    expect(await texts('no')).to.not.include('Notebook to come');
+    expect((await texts('phil'))[0]).to.equal('Philips');
+    expect(await texts('clock ra')).to.deep.equal(['Philips Clock Radio']);
+    expect(await model.queries.suggest('lenovo thin', 1)).to.deep.equal([
+      { text: 'Lenovo ThinkPad Notebook Black 35.8 cm', productId: 'product_NB-2' },
+    ]);
+    expect(await texts('xyz')).to.deep.equal([]);
+    for (const strange of ['', ' ', "'", ':*', '\\', '\u0000', '(', 'a & b', '\u202e', 'x'.repeat(100)])
+      await texts(strange);
+  });
+
+  it('raises products that are in stock, and sorts by publication', async () => {
+    expect(await skus('clock radio')).to.deep.equal(['RADIO-1', 'RADIO-2']);
+    await shop.call('post /v1/stock/RADIO-2/receipts', { caller: KEEPER, body: { quantity: 1 } });
+    await show(shop, model);
+    expect(await skus('clock radio')).to.deep.equal(['RADIO-2', 'RADIO-1']);
+    const newest = await allPages((after) => model.queries.search({ ...all, sort: 'newest', limit: 3, after }));
+    expect(newest).to.have.length(8);
+    expect([newest[0]?.id, newest.at(-1)?.id]).to.deep.equal(['product_RADIO-2', 'product_BAG-1']);
+  });
+}
+
 /** The products of the word searches, by SKU, with title and possibly brand. */
 const TRICKY: Record<string, string | { title: string; brand: string }> = {
   book: 'To Be or Not',
@@ -375,7 +526,7 @@ const FINDS: Record<string, string[]> = {
   'MUG-10': ['MUG-10'],
   mugs: ['MUG-100', '…'],
   a: ['A', '…'],
-  b: ['letters', 'a.b_c-1', 'quote'],
+  b: ['letters', 'quote', 'a.b_c-1'],
   4006381333931: ['4006381333931'],
   400638133393: [],
   'c++': ['cpp', '…'],
@@ -431,7 +582,9 @@ const FINDS: Record<string, string[]> = {
   ['x'.repeat(180)]: ['long'],
   ['x'.repeat(99)]: [],
   'no-1': [],
-  'tee shirt': [],
+  'tee shirt': ['mens', 'shirts'],
+  batery: ['battery', 'batteries'],
+  'cookbok of node': ['node'],
   't-shirt': ['shirts'],
   tshirts: ['shirts'],
   battery: ['battery', 'batteries'],
@@ -547,8 +700,12 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
       price: (a, b) => (a.price ?? 9) - (b.price ?? 9) || byId(a, b),
       '-price': (a, b) => (b.price ?? -1) - (a.price ?? -1) || byId(a, b),
       relevance: byId,
+      newest: () => 0,
+      popularity: byId,
     };
-    const cases = PRODUCT_SORTS.flatMap((sort) => ['GBP', 'EUR'].map((currency) => ({ sort, currency })));
+    const cases = PRODUCT_SORTS.filter((sort) => sort !== 'newest').flatMap((sort) =>
+      ['GBP', 'EUR'].map((currency) => ({ sort, currency })),
+    );
     for (const { sort, currency } of cases) {
       const entries = titles.map((title, n): Entry => {
         const price = pricesOf(n).find((one) => one.currency === currency)?.amount;
@@ -882,6 +1039,29 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
   });
 }
 
+export function alsoBoughtContract(open: Open<AlsoBoughtQueries>): void {
+  it('names what is bought together, the best first, and what sells most', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const sku of ['MUG', 'TEA', 'POT', 'LAMP']) await sell(shop, sku, 500, 20);
+    const baskets = [{ MUG: 1, TEA: 1 }, { MUG: 1, TEA: 2 }, { MUG: 1, POT: 1 }, { LAMP: 1 }];
+    for (const lines of baskets) {
+      const body = { paymentMethod: 'pm_card_visa' };
+      await shop.call(`post /v1/carts/${await fill(shop, lines as never)}/checkout`, { caller: ADA, body });
+    }
+    await show(shop, model);
+    const { queries } = model;
+    expect(await queries.boughtWith(['MUG'], 10)).to.deep.equal(['product_TEA', 'product_POT']);
+    expect(await queries.boughtWith(['MUG'], 1)).to.deep.equal(['product_TEA']);
+    expect(await queries.boughtWith(['LAMP'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['NONE'], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith([], 10)).to.deep.equal([]);
+    expect(await queries.boughtWith(['TEA', 'POT'], 10), 'of both, without themselves').to.deep.equal(['product_MUG']);
+    expect((await queries.selling(10)).slice(0, 2)).to.deep.equal(['product_MUG', 'product_TEA']);
+    expect(await queries.selling(10)).to.have.length(4);
+  });
+}
+
 export function agendaContract(open: Open<Agenda>): void {
   it('names the stuck checkouts, longest due first, and none that has ended', async () => {
     const shop = createShop();
@@ -919,5 +1099,36 @@ export function currentCartsContract(open: Open<CurrentCartQueries>): void {
     await shop.submit(first);
     await show(shop, model);
     expect(await model.queries.of(the(ADA.customerId))).to.equal(undefined);
+  });
+}
+
+export function customersContract(open: Open<CustomerQueries>): void {
+  it('find an account by its id and by the key of its address, until its customer is forgotten', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const [email, name] of [
+      ['ada@example.com', 'Ada'],
+      ['bob@example.com', 'Bob'],
+    ]) {
+      await shop.call('post /v1/customers', { body: { email, name, password: 'password' } });
+    }
+    await shop.call('post /v1/me/payment-methods', { caller: GUEST, body: { paymentMethod: 'pm_card_visa' } });
+    const customerId = the(await shop.accounts.authenticate('ada@example.com', 'password'));
+    const caller: Caller = { role: 'customer', id: customerId, customerId };
+    await shop.call('patch /v1/customers/me', { caller, body: { name: 'Ada L.', consent: { marketing: true } } });
+    await show(shop, model);
+    const { queries } = model;
+    const found = the(await queries.byEmailKey(shop.emailKeyOf('Ada@EXAMPLE.com')));
+    expect(found).to.deep.equal(await queries.byId(customerId));
+    expect(found.customerId).to.equal(customerId);
+    expect(found.account).to.deep.include({ name: 'Ada L.', email: 'ada@example.com', isVerified: false });
+    expect(found.account.marketing?.agreed).to.equal(true);
+    expect(await queries.byEmailKey(shop.emailKeyOf('nobody@example.com'))).to.equal(undefined);
+    expect(await queries.byId(the(GUEST.customerId)), 'a guest has no account').to.equal(undefined);
+    await shop.call('delete /v1/customers/me', { caller });
+    await show(shop, model);
+    expect(await queries.byId(customerId)).to.equal(undefined);
+    expect(await queries.byEmailKey(shop.emailKeyOf('ada@example.com'))).to.equal(undefined);
+    expect((await queries.byEmailKey(shop.emailKeyOf('bob@example.com')))?.account.name).to.equal('Bob');
   });
 }

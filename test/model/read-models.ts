@@ -3,6 +3,7 @@ import type { Commit } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { agenda } from '../../projections/models/agenda.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
+import { customers } from '../../projections/models/customers.js';
 import { orders } from '../../projections/models/orders.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
@@ -13,7 +14,7 @@ import { the } from '../the.js';
 import { createModel } from './fold.js';
 import type { World } from './world.js';
 
-const MODELS: readonly Projection<never, never>[] = [agenda, currentCarts, orders, stock, unitsSold];
+const MODELS: readonly Projection<never, never>[] = [agenda, currentCarts, customers, orders, stock, unitsSold];
 /** Number of commits that a feed delivers at once. */
 const BATCH = 20;
 

@@ -1,6 +1,6 @@
 // The second pass: complete invoices in time order, even if their rows are spread over the file.
 
-import { changedMeanwhile } from '../csv.js';
+import { changedMeanwhile } from '../source.js';
 import { type Books, movementId, type ReturnBook } from './books.js';
 import { classify } from './classify.js';
 import { checksumOf, type Row, readRows } from './rows.js';

@@ -1,7 +1,8 @@
 // The rows of an Online Retail file.
 import { asShortText } from '../../../domain/kernel/text.js';
-import { type Encoding, fileSource, normalised, readCsv } from '../csv.js';
+import { type Encoding, normalised, readCsv } from '../csv.js';
 import { ImportError } from '../import-error.js';
+import { fileSource } from '../source.js';
 
 /** The columns that are read, as in the file. */
 export interface Row {

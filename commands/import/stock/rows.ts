@@ -5,8 +5,10 @@ import { DEFAULT_LOCATION, locationSchema, skuSchema } from '../../../domain/ker
 import { defined } from '../../../domain/kernel/json.js';
 import { MAX_QUANTITY, receiptDetailsSchema } from '../../../domain/stock/events.js';
 import type { StockKey } from '../../../domain/stock/stock-item.js';
-import { normalised, readCsv, type Source } from '../csv.js';
+import { normalised, readCsv } from '../csv.js';
 import { ImportError } from '../import-error.js';
+import type { RefusedRow } from '../refused-row.js';
+import type { Source } from '../source.js';
 
 export interface StockRow extends StockKey {
   /** 1 for the first row after the header. */
@@ -18,14 +20,6 @@ export interface StockRow extends StockKey {
   reason?: string;
   supplier?: string;
   lot?: string;
-}
-
-/** Why a row is not imported. */
-export interface RefusedRow {
-  row: number;
-  /** The column, as in the header of the documentation. */
-  field: string;
-  reason: string;
 }
 
 /** `onHand` is what stock snapshots call a count. */
@@ -43,10 +37,6 @@ const { reason, supplier, lot } = receiptDetailsSchema.shape;
 /** Throws `ImportError` if the file does not exist, is not such a file, or is broken or cut off. */
 export function readStockRows(source: Source): AsyncGenerator<StockRow | RefusedRow> {
   return readCsv(source, { header: (fields) => headerOf(source.name, fields) });
-}
-
-export function isRefused(row: StockRow | RefusedRow): row is RefusedRow {
-  return 'field' in row;
 }
 
 /** Reads the whole file once, so that a broken file changes nothing. The id is the same for the same rows. */

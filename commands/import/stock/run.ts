@@ -12,10 +12,11 @@ import { type StockCommand, stockItem, stockStream } from '../../../domain/stock
 import type { SkuOwners } from '../../product/sku-owners.js';
 import type { CommandRunner } from '../../runtime/command-runner.js';
 import { createStockPlaces } from '../../stock/places.js';
-import { changedMeanwhile, type Source } from '../csv.js';
 import { inFlight } from '../in-flight.js';
 import { isPassing, retryWhileAway } from '../patience.js';
-import { examineStockFile, isRefused, type RefusedRow, readStockRows, type StockRow } from './rows.js';
+import { isRefused, type RefusedRow } from '../refused-row.js';
+import { changedMeanwhile, type Source } from '../source.js';
+import { examineStockFile, readStockRows, type StockRow } from './rows.js';
 
 /** Rows of one round. Rows of different stock items are sent side by side, those of one item in the order of the file. */
 const ROWS_PER_ROUND = 1_000;

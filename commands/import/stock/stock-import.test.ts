@@ -6,9 +6,9 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { createShop, sell } from '../../../test/shop.js';
-import { fileSource } from '../csv.js';
 import { ImportError } from '../import-error.js';
-import type { RefusedRow } from './rows.js';
+import type { RefusedRow } from '../refused-row.js';
+import { fileSource } from '../source.js';
 import { importStock } from './run.js';
 
 describe('The import of a stock file', () => {

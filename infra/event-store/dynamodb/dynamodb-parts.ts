@@ -7,7 +7,7 @@ import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leas
 import { type DynamoParts, namesOf, orNotFound } from '../../modules/dynamodb-server.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
-import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
+import { dynamoStore, STREAM, TABLES, VIEW_STREAM } from '../../stores/dynamodb-store.js';
 import { deleteStream } from '../../stores/kinesis-store.js';
 import { createDynamoLoader } from './dynamodb-loader.js';
 import { type ChangesParts, dynamodbLogParts } from './dynamodb-log.js';
@@ -24,8 +24,8 @@ interface KinesisParts extends ChangesParts {
 export const dynamodbEventStoreParts = {
   ...dynamodbLogParts,
 
-  kinesisServer: ({ config, awsOptions, lifecycle, untilReachable }) =>
-    lazy(async () => {
+  kinesisServer: ({ config, awsOptions, lifecycle }) =>
+    lazy(() => {
       const { address, ...options } = awsOptions;
       const client = createKinesisClient(options);
       lifecycle.onClose(() => client.destroy());
@@ -37,7 +37,6 @@ export const dynamodbEventStoreParts = {
         ping: () => orNotFound(check()),
         check,
       };
-      await untilReachable(engine);
       return { client, engine };
     }),
 
@@ -47,13 +46,19 @@ export const dynamodbEventStoreParts = {
   logStore: ({ dynamoServer, kinesisServer }) =>
     lazy(() => {
       const { name } = dynamoServer;
-      return dynamoStore(dynamoServer, () => deleteStream(kinesisServer.client, name(STREAM)));
+      return dynamoStore(dynamoServer, async () => {
+        await deleteStream(kinesisServer.client, name(STREAM));
+        // The profile `aws` has it beside the log.
+        await deleteStream(kinesisServer.client, name(VIEW_STREAM));
+      });
     }),
 
-  changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client } }) =>
+  changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client, engine }, untilReachable }) =>
     lazy(async () => {
       const stream = name(STREAM);
-      return { name: stream, arn: isLocal ? await ensureStream(client, stream, LOCAL_SHARDS) : undefined };
+      if (!isLocal) return { name: stream, arn: undefined };
+      await untilReachable(engine);
+      return { name: stream, arn: await ensureStream(client, stream, LOCAL_SHARDS) };
     }),
 
   logLoader: ({ dynamoServer: { client, name, isLocal } }) =>

@@ -23,13 +23,8 @@ interface EventStoreDbParts {
 }
 
 export const eventstoredbEventStoreParts = {
-  eventStoreDbServer: ({
-    config: { namespace, profile },
-    addresses: { eventStoreDbUrl: url },
-    lifecycle,
-    untilReachable,
-  }) =>
-    lazy(async () => {
+  eventStoreDbServer: ({ config: { namespace, profile }, addresses: { eventStoreDbUrl: url }, lifecycle }) =>
+    lazy(() => {
       if (url === undefined)
         throw new OperatorError('The event store eventstoredb needs the address of a server: set EVENTSTORE_URL.');
       const db = createEventStoreDb(url);
@@ -42,7 +37,6 @@ export const eventstoredbEventStoreParts = {
         ping: () => db.date(),
         check: () => db.readStream(markStreamOf(shop), { from: 'end', count: 1 }),
       };
-      await untilReachable(engine);
       return { db, engine, shop };
     }),
 

@@ -1,17 +1,18 @@
-// OpenSearch, which has the product search of the profile `aws`: first as a server that answers, then with this shop's data.
+// OpenSearch, which has the product search of the profile `aws`.
+
 import type { Client } from '@opensearch-project/opensearch';
+import type { Sink } from '../../../projections/runtime/sink.js';
 import { createOpenSearchClient } from '../../opensearch.js';
 import { createOpenSearchProductSearch } from '../../read-models/product-search.opensearch.js';
+import { createOpenSearchSink } from '../../sinks/opensearch.js';
 import { openSearchProbe, openSearchReadModels } from '../../stores/opensearch-store.js';
-import type { Store } from '../../stores/store.js';
 import type { DynamoParts } from '../dynamodb-server.js';
-import { lazy, type Parts, type QueriesOf, type Recipes } from '../parts.js';
-import { type Engine, PING_TIMEOUT_MS } from '../reachable.js';
-import { required, serverOf } from './servers.js';
+import { lazy, type Parts, type QueriesOf, type ReadModelServer, type Recipes } from '../parts.js';
+import { PING_TIMEOUT_MS } from '../reachable.js';
+import { admitted, required, serverOf } from './servers.js';
 
 export interface OpenSearchParts {
-  openSearchServer: { client: Client; engine: Engine; store: Store };
-  opensearch: Client;
+  openSearchServer: ReadModelServer & { client: Client };
 }
 
 export const openSearchParts = {
@@ -20,7 +21,6 @@ export const openSearchParts = {
     addresses,
     dynamoClient,
     lifecycle,
-    untilReachable,
   }) =>
     lazy(async () => {
       const node = required(addresses, 'opensearchUrl');
@@ -31,11 +31,8 @@ export const openSearchParts = {
       });
       lifecycle.onClose(() => client.close());
       const engine = serverOf('OpenSearch', node, openSearchProbe(client, namespace, PING_TIMEOUT_MS));
-      await untilReachable(engine);
       return { client, engine, store: openSearchReadModels(client, engine.address, namespace) };
     }),
-
-  opensearch: ({ openSearchServer: { client }, claimed: _ }) => lazy(() => client),
 } satisfies Recipes<OpenSearchParts, Parts & DynamoParts & OpenSearchParts>;
 
 export function searchQueries(client: Client, namespace: string): Pick<QueriesOf, 'productSearch'> {
@@ -45,4 +42,12 @@ export function searchQueries(client: Client, namespace: string): Pick<QueriesOf
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
   return { ...projection, name: `${namespace}-${projection.name}` };
+}
+
+export function searchSink(
+  server: OpenSearchParts['openSearchServer'],
+  admit: Parts['admit'],
+  namespace: string,
+): Sink {
+  return admitted(createOpenSearchSink(server.client, { prefix: `${namespace}-` }), server, admit);
 }

@@ -1,14 +1,10 @@
 // The stores of all read models of the profile `aws`, and the queries that they answer.
-import { createMongoSink } from '../../sinks/mongodb.js';
-import { createOpenSearchSink } from '../../sinks/opensearch.js';
-import { createPostgresSink } from '../../sinks/postgres.js';
-import { createRedisSink } from '../../sinks/redis.js';
 import type { DynamoParts } from '../dynamodb-server.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from '../parts.js';
-import { documentQueries, type MongoParts, mongoParts } from './mongodb.js';
-import { type OpenSearchParts, openSearchParts, searchQueries } from './opensearch.js';
-import { relationalQueries } from './postgres.js';
-import { cacheQueries, type RedisParts, redisParts } from './redis.js';
+import { documentQueries, documentSink, type MongoParts, mongoParts } from './mongodb.js';
+import { type OpenSearchParts, openSearchParts, searchQueries, searchSink } from './opensearch.js';
+import { relationalQueries, relationalSink } from './postgres.js';
+import { cacheQueries, cacheSink, type RedisParts, redisParts } from './redis.js';
 
 export type ReadModelStoreParts = MongoParts & OpenSearchParts & RedisParts;
 
@@ -17,22 +13,25 @@ export const readModelParts = {
   ...openSearchParts,
   ...redisParts,
 
-  sinks: ({ postgres: { pool }, mongo, opensearch, redis, config: { namespace } }) =>
+  profileServers: ({ mongoServer, openSearchServer, redisServer }) =>
+    lazy(() => [mongoServer, openSearchServer, redisServer]),
+
+  sinks: ({ postgresServer, mongoServer, openSearchServer, redisServer, admit, config: { namespace } }) =>
     lazy(() => ({
-      relational: createPostgresSink(pool),
-      documents: createMongoSink(mongo),
-      search: createOpenSearchSink(opensearch, { prefix: `${namespace}-` }),
-      cache: createRedisSink(redis),
+      relational: relationalSink(postgresServer, admit),
+      documents: documentSink(mongoServer, admit),
+      search: searchSink(openSearchServer, admit, namespace),
+      cache: cacheSink(redisServer, admit),
     })),
 
-  queriesOf: ({ postgres: { pool }, mongo, opensearch, redis, config: { namespace } }) =>
+  queriesOf: ({ postgresServer, mongoServer, openSearchServer, redisServer, config: { namespace } }) =>
     lazy(() => ({
-      ...relationalQueries(pool),
-      ...documentQueries(mongo),
-      ...searchQueries(opensearch, namespace),
-      ...cacheQueries(redis),
+      ...relationalQueries(postgresServer.pool),
+      ...documentQueries(mongoServer.db),
+      ...searchQueries(openSearchServer.client, namespace),
+      ...cacheQueries(redisServer.redis),
     })),
 } satisfies Recipes<
-  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter'> & ReadModelStoreParts,
+  Pick<ProfileParts, 'sinks' | 'queriesOf' | 'rateLimiter' | 'profileServers' | 'browsing'> & ReadModelStoreParts,
   Parts & DynamoParts & ReadModelStoreParts
 >;

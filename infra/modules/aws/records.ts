@@ -1,8 +1,13 @@
-// What the profile `aws` keeps in DynamoDB beside the log: data keys, sessions and idempotency records.
+// What the profile `aws` keeps in DynamoDB beside the log: data keys, credentials, sessions, preferences and idempotency
+// records.
+
+import { ensureTable } from '../../aws.js';
 import { createLocalKeyWrap } from '../../crypto/master-key.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../../crypto/subject-keys-dynamodb.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../../idempotency/dynamodb-idempotency.js';
+import { CREDENTIALS_TABLE, createDynamoCredentials } from '../../identity/credentials-dynamodb.js';
+import { createDynamoPreferences, PREFERENCES_TABLE } from '../../identity/preferences-dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../../identity/sessions-dynamodb.js';
 import { TABLES } from '../../stores/dynamodb-store.js';
 import type { DynamoParts } from '../dynamodb-server.js';
@@ -34,10 +39,27 @@ export const recordParts = {
       return createDynamoSessions({ client, table });
     }),
 
+  credentials: ({ dynamodb: { client, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.credentials);
+      if (isLocal) await ensureTable(client, table, CREDENTIALS_TABLE);
+      return createDynamoCredentials({ client, table });
+    }),
+
+  preferences: ({ dynamodb: { client, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.preferences);
+      if (isLocal) await ensureTable(client, table, PREFERENCES_TABLE);
+      return createDynamoPreferences({ client, table });
+    }),
+
   idempotency: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {
       const table = name(TABLES.idempotency);
       if (isLocal) await ensureExpiringTable(client, table, IDEMPOTENCY_TABLE);
       return createDynamoIdempotency({ client, table });
     }),
-} satisfies Recipes<Pick<ProfileParts, 'subjectKeys' | 'keyWrap' | 'sessions' | 'idempotency'>, Parts & DynamoParts>;
+} satisfies Recipes<
+  Pick<ProfileParts, 'subjectKeys' | 'keyWrap' | 'sessions' | 'credentials' | 'preferences' | 'idempotency'>,
+  Parts & DynamoParts
+>;

@@ -10,13 +10,13 @@ import { lazy, type Parts, type ProfileParts, type Recipes } from '../parts.js';
 import { type Engine, PING_TIMEOUT_MS } from '../reachable.js';
 
 export interface S3Parts {
-  /** S3 as a client that answers. */
-  s3Server: { client: S3Client; bucket: string; engine: Engine };
+  /** `isLocal`: it is the local engine that also has the log. */
+  s3Server: { client: S3Client; bucket: string; engine: Engine; isLocal: boolean };
 }
 
 export const s3Parts = {
-  s3Server: ({ config, awsOptions, lifecycle, untilReachable }) =>
-    lazy(async () => {
+  s3Server: ({ config, awsOptions, lifecycle }) =>
+    lazy(() => {
       const { address, ...options } = awsOptions;
       const isLocal = options.endpoint !== undefined;
       const bucket = bucketOf(config, isLocal);
@@ -26,13 +26,17 @@ export const s3Parts = {
       const ping = () =>
         check().catch((error) => (isLocal && error.name === 'NotFound' ? undefined : Promise.reject(error)));
       const engine: Engine = { name: 'S3', address, serves: 'read models', ping, check };
-      await untilReachable(engine);
-      if (isLocal) await ensureBucket(client, bucket);
-      return { client, bucket, engine };
+      return { client, bucket, engine, isLocal };
     }),
 
-  objectPlace: ({ s3Server: { client, bucket }, config: { namespace: prefix } }) =>
-    lazy(() => createS3Objects({ client, bucket, prefix })),
+  objectPlace: ({ s3Server: { client, bucket, engine, isLocal }, config: { namespace: prefix }, untilReachable }) =>
+    lazy(async () => {
+      if (isLocal) {
+        await untilReachable(engine);
+        await ensureBucket(client, bucket);
+      }
+      return createS3Objects({ client, bucket, prefix });
+    }),
 
   bulkFiles: ({ s3Server: { client } }) => lazy(() => createBulkFiles(createS3Files(client))),
 } satisfies Recipes<S3Parts & Pick<ProfileParts, 'objectPlace' | 'bulkFiles'>, Parts & DynamoParts & S3Parts>;
