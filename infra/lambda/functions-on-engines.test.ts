@@ -38,7 +38,7 @@ import { connectStripe } from '../payments/stripe.js';
 import { TABLES } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
 import { apiHandler } from './api.js';
-import { closeFunctions, closeFunctions, type Handler } from './invocation.js';
+import { closeFunctions, type Handler } from './invocation.js';
 import { type OpenFunction, openFunction } from './open.js';
 import { paymentParts } from './payments.js';
 import { relationalStoreParts } from './relational.js';
