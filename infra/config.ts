@@ -124,6 +124,7 @@ const environment = z.object({
     .regex(/^(alias\/|arn:aws[\w-]*:kms:)?[\w/:-]{1,300}$/, 'must be the id, ARN or alias (alias/…) of a KMS key')
     .optional(),
   COMMERCE_TOKEN_KEY: z.string().optional(),
+  COMMERCE_PREVIOUS_TOKEN_KEY: z.string().optional(),
   COMMERCE_AUDIT_KEY: base64Key,
   COMMERCE_WITNESSES: z.string().default('').transform(witnessesIn),
   COMMERCE_CHECKPOINT_POST: z.string().optional(),
@@ -153,6 +154,7 @@ const environment = z.object({
     .regex(/^esdb(\+discover)?:\/\/[^/?]/, 'must be an address that starts with esdb:// or esdb+discover://')
     .optional(),
   COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
+  COMMERCE_SYNONYMS: z.string().optional(),
   COMMERCE_OPENSEARCH_SIGNING: z
     .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
     .default('none'),
@@ -196,7 +198,9 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     masterKey: settings.COMMERCE_MASTER_KEY,
     kmsKey: kmsKeyOf(settings),
     tokenKey: settings.COMMERCE_TOKEN_KEY,
+    previousTokenKey: settings.COMMERCE_PREVIOUS_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
+    synonymsFile: settings.COMMERCE_SYNONYMS && resolve(settings.COMMERCE_SYNONYMS),
     traces: tracesOf(settings),
     stripe: stripeOf(settings),
     openSearchSigning:

@@ -32,6 +32,8 @@ export interface ShopConfig {
   redisCluster: boolean;
   /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */
   openSearchSigning?: SigningService;
+  /** File of the search's synonyms. Default: those that the product ships. */
+  synonymsFile?: string;
   /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
   archive: ArchiveConfig;
@@ -41,6 +43,8 @@ export interface ShopConfig {
   /** Ed25519 key in base64 that signs the archive's checkpoints. */
   auditKey?: string;
   tokenKey?: string;
+  /** The key that signed before. Its tokens are still valid. */
+  previousTokenKey?: string;
   /** Absent: the product makes no traces. */
   traces?: TracesConfig;
   /** Stripe takes payments if this is set, otherwise the built-in test provider. */

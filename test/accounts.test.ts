@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describeWith, type TestEngines } from './engines.js';
 import {
   type Answer,
@@ -88,6 +89,32 @@ function testAccounts(profile: TestProfile, engines: TestEngines): void {
       email: 'ada@accounts.example',
       emailVerified: false,
     });
+  });
+
+  it('have tokens that others can verify with the published keys', async () => {
+    const { status, headers, body } = await shop.anybody().get('/.well-known/jwks.json');
+    expect(status).to.equal(200);
+    expect(headers.get('cache-control')).to.equal('public, max-age=300');
+    const { body: session } = await shop.anybody().post('/v1/sessions', {});
+    const { payload } = await jwtVerify(session.token, createLocalJWKSet(body));
+    expect(payload).to.include({ sub: session.customerId, role: 'customer' });
+  });
+
+  it('are looked up by support, by address or id, and by nobody else', async () => {
+    const email = 'support@accounts.example';
+    const { customerId } = await shop.customer({ email, password: PASSWORD, name: 'Grace' });
+    const support = await shop.staff('support');
+    for (const query of [`email=${encodeURIComponent(email.toUpperCase())}`, `customerId=${customerId}`]) {
+      const { status, body } = await support.get(`/v1/customers?${query}`);
+      expect({ status, data: body.data }).to.have.nested.property('data[0].id', customerId);
+      expect(body.data[0]).to.include({ name: 'Grace', email, emailVerified: false });
+    }
+    expect((await support.get('/v1/customers?email=nobody@accounts.example')).body.data).to.deep.equal([]);
+    for (const query of ['', `?email=${email}&customerId=${customerId}`])
+      expectProblem(await support.get(`/v1/customers${query}`), 400, 'invalid_request');
+    expectProblem(await (await shop.guest()).get(`/v1/customers?email=${email}`), 403, 'forbidden');
+    expectProblem(await (await shop.staff('catalogue')).get(`/v1/customers?email=${email}`), 403, 'forbidden');
+    expectProblem(await shop.anybody().get(`/v1/customers?email=${email}`), 401, 'unauthenticated');
   });
 
   it('are confirmed once, by the token of the mail', async () => {

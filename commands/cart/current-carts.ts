@@ -6,20 +6,9 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { Problem, problemOf } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { Loaded } from '../../domain/kernel/states.js';
-import type { GuestMerge } from './guest-merge.js';
-
-export const guestTokenSchema = z
-  .string()
-  .regex(/^[\w.~+/-]{1,4000}=*$/, 'is not an access token')
-  .meta({ description: "The access token of the guest's session" });
+import { type GuestMerge, guestTokenSchema } from './guest-merge.js';
 
 const mergeBody = z.strictObject({ guestToken: guestTokenSchema });
-
-/** Port: the cart that a customer opened last, unless it is frozen by now. */
-export interface CurrentCarts {
-  /** At least as new as what the caller has seen. Throws `unavailable`. */
-  of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<Loaded<Cart> | undefined>;
-}
 
 export interface CurrentCartEndpointsDeps {
   guests: GuestMerge;

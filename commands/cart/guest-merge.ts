@@ -1,4 +1,5 @@
 // Merges a guest's carts into the customer's cart, once: when the guest logs in, and whenever it is asked for.
+import { z } from 'zod';
 import { type Cart, cart, isFrozen } from '../../domain/cart/cart.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { invalidField } from '../../domain/kernel/errors.js';
@@ -7,9 +8,19 @@ import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { TokenReader } from '../identity/ports.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import type { CurrentCarts } from './current-carts.js';
 import { type CartsInUse, createCustomerCarts } from './customer-carts.js';
 import { createTakeOver } from './take-over.js';
+
+export const guestTokenSchema = z
+  .string()
+  .regex(/^[\w.~+/-]{1,4000}=*$/, 'is not an access token')
+  .meta({ description: "The access token of the guest's session" });
+
+/** Port: the cart that a customer opened last, unless it is frozen by now. */
+export interface CurrentCarts {
+  /** At least as new as what the caller has seen. Throws `unavailable`. */
+  of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<Loaded<Cart> | undefined>;
+}
 
 export interface GuestMerge {
   /** The guest that an access token is for. Throws `invalid_request` for another token. */

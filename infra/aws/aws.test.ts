@@ -151,7 +151,7 @@ describe('The AWS stacks', function () {
         for (const { id, properties, deletionPolicy } of ofType('AWS::DynamoDB::Table')) {
           expect(properties, id).to.include({ DeletionProtectionEnabled: true, BillingMode: 'PAY_PER_REQUEST' });
           expect(deletionPolicy, id).to.equal('Retain');
-          const isRecovered = /-(events|subject-keys|store-mark)$/.test(String(properties.TableName));
+          const isRecovered = /-(events|subject-keys|store-mark|credentials|preferences)$/.test(String(properties.TableName));
           expect(at(properties, 'PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled'), id).to.equal(
             isRecovered,
           );
@@ -563,7 +563,7 @@ const COUNT = {
   shop: 1,
   projectors: 5,
   functions: Object.keys(FUNCTIONS).length,
-  tables: 6,
+  tables: 8,
   'dead-letter queues': 1,
   'command API': 1,
   'query balancer': 1,

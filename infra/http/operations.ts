@@ -32,7 +32,12 @@ export interface OperationsDeps {
   endpoints: readonly Endpoint[];
   readiness: Readiness;
   registry: Registry;
+  /** The JSON Web Key Set with which others verify access tokens. */
+  tokenKeys?: () => object;
 }
+
+/** How long others may keep the keys of access tokens, in seconds: not longer than a token is valid. */
+const KEYS_MAX_AGE_S = 300;
 
 const RETRY_AFTER_S = '5';
 
@@ -45,7 +50,7 @@ const WELCOME = {
 };
 
 /** Answers by path, all for GET. */
-export function operations({ endpoints, readiness, registry }: OperationsDeps) {
+export function operations({ endpoints, readiness, registry, tokenKeys = () => ({ keys: [] }) }: OperationsDeps) {
   const document = lazily(() => openApiDocument(endpoints));
   const json = lazily(() => JSON.stringify(document(), undefined, 2));
 
@@ -67,6 +72,8 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
       return answerOfProblem(new HttpProblem('unavailable', state.detail, headers, state.told), instance);
     },
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
+    '/.well-known/jwks.json': async () =>
+      answerOf({ status: 200, body: tokenKeys(), headers: { 'Cache-Control': `public, max-age=${KEYS_MAX_AGE_S}` } }),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
     ...referenceFiles(document),
     ...consoleFiles(),

@@ -1,4 +1,5 @@
-// The key that signs access tokens: ES256, as a private JWK. Replacing it logs all users out.
+// The keys of access tokens: ES256, as JWKs. One signs. The one before it, if it is kept, still verifies the tokens that it signed, so
+// that replacing the key logs nobody out.
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import { OperatorError } from '../../domain/kernel/errors.js';
@@ -11,6 +12,8 @@ export interface PublicTokenKey {
   /** Tokens name the key that signed them. */
   id: string;
   verify: CryptoKey;
+  /** For others who verify our tokens. */
+  jwk: JWK;
 }
 
 export interface TokenKey extends PublicTokenKey {
@@ -41,18 +44,29 @@ export async function findTokenKey({ dataDir, given }: TokenKeySource): Promise<
 }
 
 /** A key that verifies tokens, from its public JWK. Throws `TokenKeyInvalid`. */
-export async function publicTokenKey(text: string): Promise<PublicTokenKey> {
+export async function publicTokenKey(text: string, source = 'COMMERCE_TOKEN_KEY'): Promise<PublicTokenKey> {
   try {
     const { d: _, ...jwk } = JSON.parse(text) as JWK;
-    return {
-      id: await calculateJwkThumbprint(jwk),
-      verify: (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey,
-    };
+    return await publicPart(jwk);
   } catch (error) {
     throw new TokenKeyInvalid(
-      `COMMERCE_TOKEN_KEY must hold a public ${TOKEN_ALGORITHM} key as JWK: ${(error as Error).message}`,
+      `${source} must hold a public ${TOKEN_ALGORITHM} key as JWK: ${(error as Error).message}`,
     );
   }
+}
+
+/** The key that signed before, without its private part. Undefined if none is kept. Throws `TokenKeyInvalid`. */
+export async function findPreviousTokenKey({ dataDir, given }: TokenKeySource): Promise<PublicTokenKey | undefined> {
+  const place = given ? 'COMMERCE_PREVIOUS_TOKEN_KEY' : join(dataDir, 'previous-token-key.json');
+  const text = given || (await readIfThere(place));
+  return text === undefined ? undefined : publicTokenKey(text, place);
+}
+
+async function publicPart(jwk: JWK): Promise<PublicTokenKey> {
+  const id = await calculateJwkThumbprint(jwk);
+  const verify = (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey;
+  const { crv = '', x = '', y = '' } = jwk;
+  return { id, verify, jwk: { kty: 'EC', crv, x, y, kid: id, alg: TOKEN_ALGORITHM, use: 'sig' } };
 }
 
 const pathIn = (dataDir: string): string => join(dataDir, 'token-key.json');
@@ -66,11 +80,8 @@ async function parse(text: string, source: string): Promise<TokenKey> {
   try {
     const { d, ...publicJwk } = JSON.parse(text) as JWK;
     if (!d) throw new Error('it has no private part');
-    return {
-      id: await calculateJwkThumbprint(publicJwk),
-      sign: (await importJWK({ ...publicJwk, d }, TOKEN_ALGORITHM)) as CryptoKey,
-      verify: (await importJWK(publicJwk, TOKEN_ALGORITHM)) as CryptoKey,
-    };
+    const sign = (await importJWK({ ...publicJwk, d }, TOKEN_ALGORITHM)) as CryptoKey;
+    return { ...(await publicPart(publicJwk)), sign };
   } catch (error) {
     throw new TokenKeyInvalid(
       `${source} must hold a private ${TOKEN_ALGORITHM} key as JWK: ${(error as Error).message}`,

@@ -1,12 +1,12 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { SignJWT, UnsecuredJWT } from 'jose';
+import { createLocalJWKSet, jwtVerify, SignJWT, UnsecuredJWT } from 'jose';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
-import { loadTokenKey, TokenKeyInvalid } from './token-key.js';
+import { findPreviousTokenKey, loadTokenKey, TokenKeyInvalid } from './token-key.js';
 import { createTokens } from './tokens.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -46,6 +46,28 @@ describe('access tokens', () => {
       now += 1;
       expect(await tokens.authenticate(token)).to.equal(undefined);
     }
+  });
+
+  it('of the key before stay valid while it is kept, and both keys are published without their private parts', async () => {
+    const old = await open();
+    const token = await old.issue(customer);
+    await rename(join(dataDir, 'token-key.json'), join(dataDir, 'previous-token-key.json'));
+    const key = await loadTokenKey({ dataDir });
+    const previous = await findPreviousTokenKey({ dataDir });
+    const tokens = createTokens({ key, previous, clock });
+    expect(await tokens.authenticate(token)).to.deep.equal(customer);
+    expect(await createTokens({ key, clock }).authenticate(token)).to.equal(undefined);
+    const { keys } = tokens.keySet();
+    expect(keys.map(({ kid }) => kid)).to.deep.equal([key.id, previous?.id]);
+    for (const jwk of keys) expect(jwk).to.have.all.keys('kty', 'crv', 'x', 'y', 'kid', 'alg', 'use');
+    const verified = { algorithms: ['ES256'], currentDate: new Date(now) };
+    for (const one of [token, await tokens.issue(guest)]) {
+      const { payload } = await jwtVerify(one, createLocalJWKSet({ keys: [...keys] }), verified);
+      expect(payload.sub).to.equal('customer_1');
+    }
+    const wrong = await findPreviousTokenKey({ dataDir, given: '{}' }).catch((error: Error) => error);
+    expect(wrong).to.be.instanceOf(TokenKeyInvalid);
+    expect(String(wrong)).to.include('COMMERCE_PREVIOUS_TOKEN_KEY');
   });
 
   it('are invalid when any character is changed', async () => {

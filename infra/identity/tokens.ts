@@ -1,5 +1,5 @@
-// Access tokens: short-lived JWTs, signed and verified with one key and one algorithm.
-import { jwtVerify, SignJWT } from 'jose';
+// Access tokens: short-lived JWTs, signed with one key, and verified with it or the one before, by one algorithm.
+import { type JWK, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
@@ -40,9 +40,19 @@ interface Verified {
 export interface Tokens extends TokenIssuer, TokenReader {
   /** A long-lived token for `commerce token`; for local profiles only. */
   mint(caller: Caller): Promise<string>;
+  /** The JSON Web Key Set (RFC 7517) with which others can verify the tokens. */
+  keySet(): { keys: readonly JWK[] };
 }
 
-export function createTokens({ key, clock }: { key: TokenKey | PublicTokenKey; clock: Clock }): Tokens {
+export interface TokensDeps {
+  key: TokenKey | PublicTokenKey;
+  /** The key that signed before. */
+  previous?: PublicTokenKey | undefined;
+  clock: Clock;
+}
+
+export function createTokens({ key, previous, clock }: TokensDeps): Tokens {
+  const keys: readonly PublicTokenKey[] = previous && previous.id !== key.id ? [key, previous] : [key];
   const verified = new LRUCache<string, Verified>({ max: VERIFIED_TOKENS });
 
   async function sign({ id, role, customerId, sessionId, guest }: Caller, ttlS: number): Promise<string> {
@@ -59,9 +69,15 @@ export function createTokens({ key, clock }: { key: TokenKey | PublicTokenKey; c
       .sign(key.sign);
   }
 
+  function keyOf({ kid }: JWTHeaderParameters) {
+    const named = kid === undefined ? key : keys.find(({ id }) => id === kid);
+    if (named) return named.verify;
+    throw new Error('The token was signed with another key.');
+  }
+
   async function verify(token: string): Promise<Verified | undefined> {
     try {
-      const { payload } = await jwtVerify(token, key.verify, {
+      const { payload } = await jwtVerify(token, keyOf, {
         algorithms: [TOKEN_ALGORITHM],
         issuer: ISSUER,
         audience: AUDIENCE,
@@ -89,6 +105,7 @@ export function createTokens({ key, clock }: { key: TokenKey | PublicTokenKey; c
       verified.set(token, found);
       return found.caller;
     },
+    keySet: () => ({ keys: keys.map(({ jwk }) => jwk) }),
     mint: (caller) => sign(caller, MINTED_TTL_S),
   };
 }

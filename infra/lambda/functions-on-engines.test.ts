@@ -2,6 +2,7 @@
 // environment, and called one invocation after the other.
 import { randomBytes } from 'node:crypto';
 import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import type { ALBEvent, APIGatewayProxyEvent, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -28,6 +29,7 @@ import { type Environment, eventually, PROFILES } from '../../test/running-shop.
 import { type StripeStandIn, startStripe } from '../../test/stripe/stand-in.js';
 import { signed } from '../../test/stripe/webhook-events.js';
 import { the } from '../../test/the.js';
+import { createKinesisClient } from '../aws.js';
 import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
@@ -35,7 +37,7 @@ import { recordParts } from '../modules/aws/records.js';
 import { constant, lazy } from '../modules/parts.js';
 import { remotePayments } from '../payments/remote-payments.js';
 import { connectStripe } from '../payments/stripe.js';
-import { TABLES } from '../stores/dynamodb-store.js';
+import { TABLES, VIEW_STREAM } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
 import { apiHandler } from './api.js';
 import { closeFunctions, type Handler } from './invocation.js';
@@ -73,7 +75,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     Object.assign(process.env, environment);
 
     const { handler: setUp } = await import('./set-up.js');
-    expect((await setUp({}, contextOf())).builds).to.have.length(8);
+    expect((await setUp({}, contextOf())).builds).to.have.length(10);
     shop = await openFunction(recordParts);
     const [runner, store] = await Promise.all([shop.get('runner'), shop.get('eventStore')]);
     await fillEmptyShop({ runner, store }, new AbortController().signal);
@@ -117,6 +119,26 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     expect((await queries('inventory', '/v1/stock/MUG-BLUE', catalogue)).status).to.equal(200);
     const support = { Authorization: `Bearer ${await staff('support')}` };
     expect((await queries('payment', `/v1/payments/${order.paymentId}`, support)).body.status).to.equal('authorised');
+  });
+
+  it('record what customers look at in a stream of its own, learn from it, and recommend', async () => {
+    for (const store of ['mongodb', 'redis']) await project(store, await allRecords());
+    const [first, second] = (await queries('product', '/v1/products', {})).body.data;
+    const { body: session } = await commands('identity', 'POST', '/v1/sessions', undefined, {});
+    for (const { id } of [first, second]) {
+      const viewed = await commands('product', 'POST', '/v1/me/views', session.token, { productId: id });
+      expect(viewed.status, JSON.stringify(viewed.body)).to.equal(202);
+    }
+    const Records = await viewRecords();
+    expect(Records).to.have.length(2);
+    const { handler: learn } = await import('./browsing.js');
+    for (let times = 0; times < 2; times++) await learn({ Records }, contextOf());
+    const { body: after } = await queries('product', `/v1/products/${first.id}/also-viewed`, {});
+    expect(after.data.map(({ id }: { id: string }) => id)).to.deep.equal([second.id]);
+    const mine = { Authorization: `Bearer ${session.token}` };
+    expect((await queries('product', '/v1/me/recommendations', mine)).body.data).to.have.length.above(1);
+    expect((await queries('product', `/v1/products/${first.id}/also-bought`, {})).status).to.equal(200);
+    expect((await queries('order', '/v1/me/export', mine)).body.views).to.have.length(2);
   });
 
   it('serve without a store that a request does not need, and answer 503 for its queries', async () => {
@@ -428,7 +450,7 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
   }
 
   async function commands(
-    service: 'order' | 'identity',
+    service: 'order' | 'identity' | 'product',
     httpMethod: string,
     path: string,
     token: string | undefined,
@@ -471,6 +493,22 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     );
     expect(LastEvaluatedKey).to.equal(undefined);
     return Items as Item[];
+  }
+
+  /** What is in the stream of views, as AWS gives it to the function. */
+  async function viewRecords(): Promise<KinesisStreamEvent['Records']> {
+    const { awsRegion: region } = await shop.get('config');
+    const kinesis = createKinesisClient({ region, endpoint: environment.AWS_ENDPOINT_URL ?? '' });
+    const StreamName = `${environment.COMMERCE_NAMESPACE}-${VIEW_STREAM}`;
+    const { Shards = [] } = await kinesis.send(new ListShardsCommand({ StreamName }));
+    const pages = Shards.map(async ({ ShardId }) => {
+      const from = { StreamName, ShardId, ShardIteratorType: 'TRIM_HORIZON' } as const;
+      const { ShardIterator } = await kinesis.send(new GetShardIteratorCommand(from));
+      return (await kinesis.send(new GetRecordsCommand({ ShardIterator }))).Records ?? [];
+    });
+    const records = (await Promise.all(pages)).flat();
+    kinesis.destroy();
+    return records.map(({ Data = new Uint8Array(), PartitionKey = '' }) => recordOf(Buffer.from(Data), PartitionKey));
   }
 
   function changeOf(item: Item) {

@@ -187,8 +187,15 @@ export const FUNCTIONS = {
     provisioned: 2,
   },
   'identity-commands': api('identity', 'commands', {
-    // A log-in takes the guest's cart along.
-    actions: { ...COMMANDS, ...ACCOUNTS },
+    // A log-in takes the guest's cart along, and whoever is forgotten has their orders cancelled.
+    actions: {
+      ...COMMANDS,
+      idempotency: IDEMPOTENCY_ACTIONS,
+      ...ACCOUNTS,
+      // Those of a customer who is forgotten are deleted.
+      views: RECORD_VIEWS_ACTIONS,
+      'payment-provider': INVOKE,
+    },
     engines: ['postgres', 'redis'],
     secrets: ['masterKey', 'tokenKey', 'redis', 'postgres', 'smtpUrl'],
   }),
@@ -218,10 +225,7 @@ export const FUNCTIONS = {
   'order-commands': api('order', 'commands', {
     actions: {
       ...COMMANDS,
-      idempotency: IDEMPOTENCY_ACTIONS,
-      ...ACCOUNTS,
-      // Those of a customer who is forgotten are deleted.
-      views: RECORD_VIEWS_ACTIONS,
+      preferences: PREFERENCES_ACTIONS,
       'payment-provider': INVOKE,
     },
     engines: ['postgres', 'redis'],

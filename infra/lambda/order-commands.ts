@@ -1,7 +1,6 @@
 // Carts, checkouts, orders, shipments and returns.
-import { viewParts } from '../modules/aws/views.js';
 import { apiHandler } from './api.js';
 import { paymentParts } from './payments.js';
 import { relationalStoreParts } from './relational.js';
 
-export const handler = apiHandler('order-commands', { ...relationalStoreParts, ...paymentParts, ...viewParts });
+export const handler = apiHandler('order-commands', { ...relationalStoreParts, ...paymentParts });

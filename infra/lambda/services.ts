@@ -22,7 +22,6 @@ const SERVICE_OF = {
   shipments: 'order',
   returns: 'order',
   customers: 'identity',
-  'customers/me': 'order',
   me: 'order',
   'me/payment-methods': 'payment',
   'me/recommendations': 'product',

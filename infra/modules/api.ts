@@ -7,7 +7,7 @@ import { createHealth } from './reachable.js';
 export const apiParts = {
   ...endpointParts,
 
-  app: ({ api, engines, readModels: { stores }, projectorHosts: hosts, firstLook }) =>
+  app: ({ api, tokens, engines, readModels: { stores }, projectorHosts: hosts, firstLook }) =>
     lazy(() => {
       const enginesAway = createHealth(engines);
       const readiness = async () => {
@@ -17,6 +17,6 @@ export const apiParts = {
         const standingStill = [...hosts].flatMap((host) => host.readiness());
         return { away, storesAway, standingStill, ...firstLook.state() };
       };
-      return createApp({ ...api, readiness });
+      return createApp({ ...api, readiness, tokenKeys: tokens.keySet });
     }),
 } satisfies Partial<Recipes>;

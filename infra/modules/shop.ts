@@ -32,7 +32,7 @@ import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js'
 import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { createPasswords } from '../identity/passwords.js';
-import { loadTokenKey } from '../identity/token-key.js';
+import { findPreviousTokenKey, loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { derivedId } from '../ids.js';
 import { loggedError } from '../logged-error.js';
@@ -87,10 +87,11 @@ export const shopParts = {
       return createPersonalData({ keys, keyWrap, eventTypes, onUnreadable });
     }),
 
-  tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
+  tokens: ({ config: { dataDir, tokenKey, previousTokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
       const key = await loadTokenKey({ dataDir, given: tokenKey });
-      return createTokens({ key, clock });
+      const previous = await findPreviousTokenKey({ dataDir, given: previousTokenKey });
+      return createTokens({ key, previous, clock });
     }),
 
   ownStore: ({ eventStore, metrics }) => lazy(() => rememberOwnCommits(countConflicts(eventStore, metrics))),
