@@ -299,6 +299,30 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     }
   });
 
+  it('open an account, log in with the cart of the guest, show the account, and forget it', async () => {
+    const { guest } = await fillCart();
+    const account = { email: 'ada@functions.example', password: 'correct horse battery' };
+    const opened = await commands('identity', 'POST', '/v1/customers', undefined, { ...account, name: 'Ada' });
+    expect(opened.status, JSON.stringify(opened.body)).to.equal(201);
+    const session = await commands('identity', 'POST', '/v1/sessions', undefined, { ...account, guestToken: guest });
+    expect(session.status, JSON.stringify(session.body)).to.equal(201);
+    const token = session.body.token as string;
+    const mine = { Authorization: `Bearer ${token}` };
+    const preferred = await commands('order', 'PUT', '/v1/me/preferences', token, { theme: 'dark' });
+    expect(preferred.status, JSON.stringify(preferred.body)).to.equal(200);
+    expect((await queries('order', '/v1/me/preferences', mine)).body).to.deep.equal({ theme: 'dark' });
+    expect((await queries('identity', '/v1/customers/me', mine)).body).to.include({ name: 'Ada', guest: false });
+    expect(await project('postgres', await allRecords())).to.deep.equal({ batchItemFailures: [] });
+    const asked = { Authorization: `Bearer ${await staff('support')}` };
+    const found = await queries('identity', '/v1/customers', asked, { email: account.email });
+    expect(found.body.data[0]).to.include({ id: session.body.customerId, email: account.email });
+    const { body: cart } = await queries('order', '/v1/carts/current', mine);
+    expect(cart.lines.map(({ sku }: { sku: string }) => sku)).to.deep.equal(['MUG-BLUE']);
+    expect((await commands('identity', 'DELETE', '/v1/customers/me', token, {})).status).to.equal(204);
+    const again = await commands('identity', 'POST', '/v1/sessions', undefined, account);
+    expect(again.status, JSON.stringify(again.body)).to.equal(401);
+  });
+
   it('answer 400 to a query that is not encoded', async () => {
     const { status, body } = await queries('search', '/v1/search', {}, { q: '%E0%A4%A' });
     expect({ status, code: body.code }).to.deep.equal({ status: 400, code: 'invalid_request' });
