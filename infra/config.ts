@@ -154,6 +154,7 @@ const environment = z.object({
     .regex(/^esdb(\+discover)?:\/\/[^/?]/, 'must be an address that starts with esdb:// or esdb+discover://')
     .optional(),
   COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
+  COMMERCE_SYNONYMS: z.string().optional(),
   COMMERCE_OPENSEARCH_SIGNING: z
     .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
     .default('none'),
@@ -199,6 +200,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     previousTokenKey: settings.COMMERCE_PREVIOUS_TOKEN_KEY,
     auditKey: settings.COMMERCE_AUDIT_KEY,
+    synonymsFile: settings.COMMERCE_SYNONYMS && resolve(settings.COMMERCE_SYNONYMS),
     traces: tracesOf(settings),
     stripe: stripeOf(settings),
     openSearchSigning:

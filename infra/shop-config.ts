@@ -32,6 +32,8 @@ export interface ShopConfig {
   redisCluster: boolean;
   /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */
   openSearchSigning?: SigningService;
+  /** File of the search's synonyms. Default: those that the product ships. */
+  synonymsFile?: string;
   /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
   archive: ArchiveConfig;

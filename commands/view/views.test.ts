@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { customer } from '../../domain/customer/customer.js';
+import { customerOf } from '../../domain/kernel/endpoint.js';
+import { streamOf } from '../../domain/kernel/id.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, BOB, createShop, GUEST, KEEPER, type Shop, sell } from '../../test/shop.js';
 import { the } from '../../test/the.js';
@@ -37,6 +40,15 @@ describe('Views', () => {
   it('are of products that are published', async () => {
     await shop.call('post /v1/products/product_TEA/unpublish', { caller: KEEPER });
     for (const id of ['product_TEA', 'product_none']) await problemOf(view(id), 'not_found');
+    expect(await viewedBy(ADA)).to.deep.equal([]);
+  });
+
+  it('are refused once the customer is forgotten', async () => {
+    const customerId = customerOf(ADA);
+    const actor = { type: 'customer', id: customerId } as const;
+    const meta = { id: 'forget', issuedAt: Date.now(), correlationId: 'forget', actor };
+    await shop.runner.execute(customer, streamOf(customerId), { type: 'ForgetCustomer', customerId }, meta);
+    await problemOf(view('product_MUG'), 'rule_violated');
     expect(await viewedBy(ADA)).to.deep.equal([]);
   });
 

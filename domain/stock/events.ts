@@ -80,10 +80,18 @@ export const stockEvents = {
     data: z.strictObject({ ...ended, ...partOf, committed: z.literal(true).optional() }),
   },
   ReservationExpired: { version: 1, data: z.strictObject(ended) },
-  /** `atOnce`: the units were neither reserved nor committed, because they left before they were recorded. */
+  /**
+   * `atOnce`: the units were neither reserved nor committed, because they left before they were recorded. `productId`: whose
+   * popularity it adds to; events from before it was recorded lack it.
+   */
   StockShipped: {
     version: 1,
-    data: z.strictObject({ ...reservation, ...partOf, atOnce: z.literal(true).optional() }),
+    data: z.strictObject({
+      ...reservation,
+      ...partOf,
+      atOnce: z.literal(true).optional(),
+      productId: productIdSchema.optional(),
+    }),
   },
   /**
    * Units on their way to another location, until that one records their arrival under the same movement id. The `productId`

@@ -22,7 +22,7 @@ const delivery = { reason: 'found', cost: { amount: 350, currency: 'EUR' }, supp
 const received: StockEvent = { type: 'StockReceived', data: { ...key, movementId: 'receipt', quantity: 5 } };
 const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity: 3 } };
 const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity: 3 } };
-const shipped: StockEvent = { type: 'StockShipped', data: { ...id, quantity: 3 } };
+const shipped: StockEvent = { type: 'StockShipped', data: { productId: 'product_mug', ...id, quantity: 3 } };
 const released: StockEvent = { type: 'ReservationReleased', data: { ...id, quantity: 3 } };
 const tombstone: StockEvent = { type: 'ReservationReleased', data: { ...id, quantity: 0 } };
 const depleted: StockEvent = { type: 'StockDepleted', data: item };
@@ -66,7 +66,10 @@ describe('Stock', () => {
     const shipAtOnce = { type: 'ShipAtOnce', ...id, reservationId: 'order_2', quantity: 7 } as const;
     const passed: StockEvent[] = [
       { type: 'StockReceived', data: { ...key, movementId: 'order_2', quantity: 7 } },
-      { type: 'StockShipped', data: { ...key, reservationId: 'order_2', quantity: 7, atOnce: true } },
+      {
+        type: 'StockShipped',
+        data: { productId: 'product_mug', ...key, reservationId: 'order_2', quantity: 7, atOnce: true },
+      },
     ];
     given([opened]).when(shipAtOnce).then(passed);
     const before = [opened, received, reserved, committed];
@@ -196,7 +199,7 @@ describe('Stock', () => {
       .when({ ...ship, operationId: 's', quantity: 3 })
       .then([
         { type: 'StockAdjusted', data: { ...key, movementId: 's of order_1: found', delta: 3, reason } },
-        { type: 'StockShipped', data: { ...id, operationId: 's', quantity: 3 } },
+        { type: 'StockShipped', data: { productId: 'product_mug', ...id, operationId: 's', quantity: 3 } },
         { type: 'StockShortfallEnded', data: item },
       ]);
   });
@@ -223,7 +226,9 @@ describe('Stock', () => {
   it('keeps the sum of the committed units, and lets orders say which of them they send or release', () => {
     const state = { ...given([opened, received, reserved, committed]).state, acted: [] };
     const shipped = stockItem.decide({ ...ship, operationId: 's', quantity: 3 }, state, TEST_NOW);
-    expect(shipped).to.deep.equal([{ type: 'StockShipped', data: { ...id, operationId: 's', quantity: 3 } }]);
+    expect(shipped).to.deep.equal([
+      { type: 'StockShipped', data: { productId: 'product_mug', ...id, operationId: 's', quantity: 3 } },
+    ]);
     expect(stockItem.decide({ ...ship, operationId: 's', quantity: 4 }, state, TEST_NOW)).to.include({
       rejected: 'conflict',
     });
@@ -352,7 +357,7 @@ describe('Stock', () => {
   it('leaves in parts, each once for its shipment or cancellation', () => {
     const shipPart = (operationId: string, quantity: number): StockCommand => ({ ...ship, operationId, quantity });
     const partShipped = (operationId: string, quantity: number): StockEvent => {
-      return { type: 'StockShipped', data: { ...id, operationId, quantity } };
+      return { type: 'StockShipped', data: { productId: 'product_mug', ...id, operationId, quantity } };
     };
     const partReleased: StockEvent = {
       type: 'ReservationReleased',
@@ -381,7 +386,7 @@ describe('Stock', () => {
       .then([last]);
     given([...history, first])
       .when(ship)
-      .then([{ type: 'StockShipped', data: { ...id, quantity: 2 } }]);
+      .then([{ type: 'StockShipped', data: { productId: 'product_mug', ...id, quantity: 2 } }]);
     for (const repeat of [reserve, commit])
       given([...history, first])
         .when(repeat)
@@ -411,7 +416,7 @@ describe('Stock', () => {
   it('is committed first if its order ships or releases a part before the commitment has arrived', () => {
     const history = [opened, received, reserved];
     const part = { operationId: 'o', quantity: 1 };
-    const sent: StockEvent = { type: 'StockShipped', data: { ...id, ...part } };
+    const sent: StockEvent = { type: 'StockShipped', data: { productId: 'product_mug', ...id, ...part } };
     given(history)
       .when({ ...ship, ...part })
       .then([committed, sent]);

@@ -250,7 +250,7 @@ function shipAtOnce(
   const key = { sku, location };
   return [
     { type: 'StockReceived', data: { ...key, movementId: reservationId, quantity } },
-    { type: 'StockShipped', data: { ...key, reservationId, quantity, atOnce: true } },
+    { type: 'StockShipped', data: { ...key, reservationId, quantity, atOnce: true, productId: item.productId } },
   ];
 }
 
@@ -331,7 +331,7 @@ function decideReservation(
       if (quantity > item.committed) return tooFewCommitted(quantity);
       const shipped: StockEvent = {
         type: 'StockShipped',
-        data: { ...id, quantity, ...defined({ operationId }) },
+        data: { ...id, quantity, ...defined({ operationId, productId: item.productId ?? undefined }) },
       };
       const found = Math.max(0, quantity - item.onHand);
       if (found === 0) return [shipped];

@@ -33,6 +33,7 @@ describe('The background of a shop', () => {
       ['projectorHosts', hosts],
       ['queries', { agenda: { current: async () => ({ due: async () => [] }) } }],
       ['agendaHandlersOf', () => ({})],
+      ['viewStream', { consume: (_handle: unknown, signal: AbortSignal) => aborted(signal) }],
       ['clock', Date.now],
       ['log', { info() {}, warn() {}, error() {} }],
     ]);

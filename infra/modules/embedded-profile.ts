@@ -25,6 +25,7 @@ import { createPostgresSink } from '../sinks/postgres.js';
 import { mailParts } from './mail.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
+import { watchedSynonyms } from './synonyms.js';
 
 /** In the data folder. */
 export const OBJECTS_FOLDER = 'objects';
@@ -115,19 +116,22 @@ export const embeddedParts = {
       return { relational: sink, documents: sink, search: sink, cache: sink };
     }),
 
-  queriesOf: ({ postgres: { pool } }) =>
-    lazy(() => ({
-      customers: (build) => createPostgresCustomers(pool, build),
-      orders: (build) => createPostgresOrders(pool, build),
-      workLists: (build) => createPostgresWorkLists(pool, build),
-      stock: (build) => stockQueries(postgresTable(pool, build)),
-      currentCarts: (build) => createPostgresCurrentCarts(pool, build),
-      agenda: (build) => createPostgresAgenda(pool, build),
-      catalogue: (build) => createPostgresCatalogue(pool, build),
-      productSearch: (build) => createPostgresProductSearch(pool, build),
-      productPage: (build) => productPageQueries(postgresTable(pool, build)),
-      alsoBought: (build) => alsoBoughtQueries(postgresTable(pool, build)),
-    })),
+  queriesOf: ({ postgres: { pool }, config: { synonymsFile }, lifecycle, countedLog }) =>
+    lazy(async () => {
+      const synonyms = await watchedSynonyms(synonymsFile, lifecycle, countedLog);
+      return {
+        customers: (build) => createPostgresCustomers(pool, build),
+        orders: (build) => createPostgresOrders(pool, build),
+        workLists: (build) => createPostgresWorkLists(pool, build),
+        stock: (build) => stockQueries(postgresTable(pool, build)),
+        currentCarts: (build) => createPostgresCurrentCarts(pool, build),
+        agenda: (build) => createPostgresAgenda(pool, build),
+        catalogue: (build) => createPostgresCatalogue(pool, build),
+        productSearch: (build) => createPostgresProductSearch(pool, build, synonyms),
+        productPage: (build) => productPageQueries(postgresTable(pool, build)),
+        alsoBought: (build) => alsoBoughtQueries(postgresTable(pool, build)),
+      };
+    }),
 } satisfies Recipes<ProfileParts>;
 
 /** A failed purge is repeated at the next interval. Readers check the expiry time themselves. */

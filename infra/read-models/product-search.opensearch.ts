@@ -21,13 +21,7 @@ import {
   productSearch,
 } from '../../projections/models/product-search.js';
 import { productSearchQueries } from '../../projections/models/product-search-queries.js';
-import {
-  BREVITY_POINTS,
-  CODE_POINTS,
-  type Points,
-  type SearchPlan,
-  type Way,
-} from '../../projections/models/search-plan.js';
+import { BREVITY_POINTS, type Points, type SearchPlan, type Way } from '../../projections/models/search-plan.js';
 import type { Candidate } from '../../projections/models/suggestions.js';
 import { SHIPPED_SYNONYMS, synonymsOf } from '../../projections/models/synonyms.js';
 import { physicalName } from '../../projections/runtime/projection.js';
@@ -236,12 +230,8 @@ function matches({ code, words, parts, needed }: SearchPlan): object {
   return anyOf([inFull, { bool: { should: found, minimum_should_match: needed } }]);
 }
 
-function pointsOf({ code, parts, bonuses }: SearchPlan): object[] {
-  return [
-    { constant_score: { filter: { term: { 'document.codeKeys': code } }, boost: CODE_POINTS } },
-    ...parts.map((ways) => ({ dis_max: { queries: ways.map(pointsOfWay) } })),
-    ...bonuses.map(scored),
-  ];
+function pointsOf({ parts, bonuses }: SearchPlan): object[] {
+  return [...parts.map((ways) => ({ dis_max: { queries: ways.map(pointsOfWay) } })), ...bonuses.map(scored)];
 }
 
 function pointsOfWay({ ranked, head }: Way): object {

@@ -21,13 +21,7 @@ import {
   productSearch,
 } from '../../projections/models/product-search.js';
 import { productSearchQueries } from '../../projections/models/product-search-queries.js';
-import {
-  BREVITY_POINTS,
-  CODE_POINTS,
-  type Points,
-  type SearchPlan,
-  type Way,
-} from '../../projections/models/search-plan.js';
+import { BREVITY_POINTS, type Points, type SearchPlan, type Way } from '../../projections/models/search-plan.js';
 import type { Candidate } from '../../projections/models/suggestions.js';
 import { SHIPPED_SYNONYMS, synonymsOf } from '../../projections/models/synonyms.js';
 import { numberSql } from '../sinks/postgres.js';
@@ -74,7 +68,8 @@ export function createPostgresProductSearch(
 ): ProductSearchQueries {
   const table = postgresTable(pool, projection);
   const { field } = table;
-  const id = field('id');
+  // A document's key is the id of its product. A field would have to be unpacked.
+  const id = 'key';
   const published = `${field('status')} = 'published'`;
   const viewOf = keptViews(productView);
   const similar = trigrams(pool, table.name, field('titleKey'));
@@ -86,7 +81,7 @@ export function createPostgresProductSearch(
 
   /** Each currency whose prices are compared has its own index, because only the shop's settings name the currencies. */
   function lowestPriceIn(currency: string, isCompared: boolean): string {
-    const price = numberSql('lowestPrices', currency);
+    const price = numberSql(field('lowestPrices'), currency);
     if (isCompared) table.index(`price_${currency.toLowerCase()}`, [price, id]);
     return price;
   }
@@ -104,10 +99,10 @@ export function createPostgresProductSearch(
     // The page is chosen before its documents are unpacked.
     const text = `
       with page as materialized (
-        select key, ${key} as sort_key, ${id} as id from ${table.name} where ${conditions.join(' and ')}
-        order by 2 ${descending ? 'desc' : 'asc'}, 3 limit ${bind(limit)})
-      select document, page.id, page.sort_key as "sortKey" from page join ${table.name} using (key)
-      order by page.sort_key ${descending ? 'desc' : 'asc'}, page.id`;
+        select key, ${key} as sort_key from ${table.name} where ${conditions.join(' and ')}
+        order by 2 ${descending ? 'desc' : 'asc'}, 1 limit ${bind(limit)})
+      select document, key as id, page.sort_key as "sortKey" from page join ${table.name} using (key)
+      order by page.sort_key ${descending ? 'desc' : 'asc'}, key`;
     return asked.plan ? select<Found>(text, values, viewOf) : table.select<Found>(text, values, viewOf);
   }
 
@@ -212,11 +207,11 @@ export function createPostgresProductSearch(
         const query = words.map((word, place) => (place === words.length - 1 ? `${lexeme(word)}:*` : lexeme(word)));
         const found = await select<Candidate & { categories: string[] | null; brand: string | null }>(
           `with page as materialized (
-             select key, ${id} as id, ${field('sold')} as sold from ${table.name}
+             select key, ${field('sold')} as sold from ${table.name}
              where ${published} and ${field('words')} @@ ${bind(query.join(' & '))}::tsquery
-             order by 3 desc nulls last, 2 limit ${bind(limit)})
-           select page.id, document->>'title' as title, document->>'brand' as brand, document->'categories' as categories
-           from page join ${table.name} using (key) order by page.sold desc nulls last, page.id`,
+             order by 2 desc nulls last, 1 limit ${bind(limit)})
+           select key as id, document->>'title' as title, document->>'brand' as brand, document->'categories' as categories
+           from page join ${table.name} using (key) order by page.sold desc nulls last, key`,
           values,
         );
         return found.map(({ id: product, title, brand, categories }) => ({
@@ -271,7 +266,7 @@ function selections<T>(all: readonly T[], size: number): T[][] {
 }
 
 /** The points of the plan, and of the product itself. */
-function relevance({ code, parts, bonuses }: SearchPlan, field: Field, bind: Bind): string {
+function relevance({ parts, bonuses }: SearchPlan, field: Field, bind: Bind): string {
   const scored = ({ tokens, points }: Points) => `case when ${hasAll(tokens)} then ${points}::float8 else 0 end`;
   const hasAll = (tokens: readonly string[]) => `${field('ranked')} @@ ${bind(tokens.map(lexeme).join('&'))}::tsquery`;
   const ofWay = ({ ranked, head }: Way) => {
@@ -280,7 +275,6 @@ function relevance({ code, parts, bonuses }: SearchPlan, field: Field, bind: Bin
     return `case when ${field('ranked')} @@ ${bind(shown.join('&'))}::tsquery then ${sum} else 0 end`;
   };
   const sums = [
-    `case when ${field('codeKeys')} ? ${bind(code)} then ${CODE_POINTS}::float8 else 0 end`,
     ...parts.map((ways) => `greatest(${ways.map(ofWay).join(', ')})`),
     ...bonuses.filter(({ tokens }) => tokens.length > 0).map(scored),
     `coalesce(${field('standing')}, 0)::float8`,

@@ -330,6 +330,7 @@ function mappingOf(kind: FieldKind): object {
   switch (kind) {
     case 'keyword':
     case 'keywords':
+    case 'values':
       return { type: 'keyword', ignore_above: MAX_KEYWORD_LENGTH };
     case 'text':
       return { type: 'text', analyzer: 'whitespace' };

@@ -48,8 +48,8 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(await keysWhere(`${fieldSql('title', 'keyword')} = $1`, 'Emma')).to.deep.equal(['Emma']);
     expect(await keysWhere(`${fieldSql('subjects', 'keywords')} ? $1`, 'sea')).to.deep.equal(['The Odyssey']);
     expect(await keysWhere(`${fieldSql('pages', 'number')} > $1`, 500)).to.deep.equal(['The Odyssey']);
-    expect(await keysWhere(`${numberSql('sold', 'GB')} < $1`, 1)).to.deep.equal(['Emma']);
-    expect(await keysWhere(`${numberSql('sold', "O'")} = $1`, 1)).to.deep.equal(['The Odyssey']);
+    expect(await keysWhere(`${numberSql(fieldSql('sold', 'numbers'), 'GB')} < $1`, 1)).to.deep.equal(['Emma']);
+    expect(await keysWhere(`${numberSql(fieldSql('sold', 'numbers'), "O'")} = $1`, 1)).to.deep.equal(['The Odyssey']);
     expect(await keysWhere(`${fieldSql('words', 'text')} @@ $1::tsquery`, "'ship''s' & run")).to.deep.equal([
       'The Odyssey',
     ]);

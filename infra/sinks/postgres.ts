@@ -90,6 +90,7 @@ export function fieldSql(field: string, kind: FieldKind): string {
     case 'time':
       return `(document->>'${field}') collate "C"`;
     case 'keywords':
+    case 'values':
     case 'numbers':
       return `(document->'${field}')`;
     case 'number':
@@ -102,10 +103,10 @@ export function fieldSql(field: string, kind: FieldKind): string {
 }
 
 /**
- * One number of a field. The names are not known when the table is created, so the query that needs a number creates its index.
+ * One number of a field, by the column or expression of the field. The names are not known when the table is created, so the query that needs a number creates its index.
  */
-export function numberSql(field: string, name: string): string {
-  return `((document->'${field}'->>${pg.escapeLiteral(name)})::numeric)`;
+export function numberSql(column: string, name: string): string {
+  return `((${column}->>${pg.escapeLiteral(name)})::numeric)`;
 }
 
 function createStore(pool: Pool): DocumentStore {
@@ -503,6 +504,7 @@ const COLUMN_TYPES: Record<FieldKind, string> = {
   keyword: 'text collate "C"',
   time: 'text collate "C"',
   keywords: 'jsonb',
+  values: 'jsonb',
   numbers: 'jsonb',
   number: 'numeric',
   boolean: 'boolean',
@@ -532,7 +534,7 @@ function columnsSql(projection: Projection<never, never>): string {
 /** Declared combinations, without fields that a sorted index cannot hold; all other fields separately. */
 function indexesSql(table: string, { fields, indexes = [], beside = [] }: Projection<never, never>): string {
   const kinds = new Map(Object.entries(fields));
-  const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(valueAt(kinds, field));
+  const isSorted = (field: string) => !['text', 'keywords', 'values', 'numbers'].includes(valueAt(kinds, field));
   const sorted = indexes.map((combination) => combination.filter(isSorted));
   const single = Object.keys(fields).filter(
     (field) => isSorted(field) && !beside.includes(field) && !sorted.flat().includes(field),

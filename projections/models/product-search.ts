@@ -1,6 +1,7 @@
 // Product search: by words, codes, price, facets and attributes. See docs/search.md.
 import { type Money, sum } from '../../domain/kernel/money.js';
 import type { Page, PageRequest } from './page.js';
+import { withPart } from './parts.js';
 import { type ProductDocument, type ProductView, productProjection, productView } from './product.js';
 import { searchWords } from './search-words.js';
 import { byName, filterKey, folded, indexedWords, sortKey } from './texts.js';
@@ -37,7 +38,7 @@ export type FacetCounts = Record<Facet, FacetValue[]>;
 export const MAX_ATTRIBUTE_FACETS = 20;
 
 /** The values of attributes are counted among so many products at most. Among more they would tell little, and cost much. */
-export const MAX_ATTRIBUTE_FACET_PRODUCTS = 1_000;
+export const MAX_ATTRIBUTE_FACET_PRODUCTS = 500;
 
 /** Spellings of values of attributes that a store counts. */
 export const MAX_ATTRIBUTE_SPELLINGS = 1_000;
@@ -97,15 +98,17 @@ export const productSearch = productProjection<ProductSearchDocument>(
       sold: 'number',
       publishedAt: 'number',
       titleKey: 'keyword',
-      facetValues: 'keywords',
+      facetValues: 'values',
       facetKeys: 'keywords',
-      attributeValues: 'keywords',
+      attributeValues: 'values',
       attributeKeys: 'keywords',
       codeKeys: 'keywords',
       lowestPrices: 'numbers',
     },
-    beside: ['ranked', 'brevity', 'standing', 'sold', 'facetValues'],
-    indexes: [['titleKey', 'id'], ['id']],
+    beside: [
+      ...['status', 'titleKey', 'ranked', 'brevity', 'standing', 'sold', 'publishedAt', 'facetValues', 'lowestPrices'],
+    ],
+    indexes: [['titleKey']],
   },
   searchable,
   {
@@ -113,6 +116,14 @@ export const productSearch = productProjection<ProductSearchDocument>(
       keys: ({ data }) => [data.productId],
       evolve: (before: ProductSearchDocument | undefined, _event, _key, at) =>
         before?.publishedAt === undefined ? { ...before, publishedAt: at } : before,
+    },
+    StockShipped: {
+      keys: ({ data: { productId } }) => (productId === undefined ? [] : [productId]),
+      evolve(before: ProductSearchDocument | undefined, { data: { sku, location, quantity } }) {
+        const place = `${sku}@${location}`;
+        const units = before?.shipped?.find((part) => part.location === place)?.units ?? 0;
+        return { ...before, shipped: withPart(before?.shipped, { location: place, units: units + quantity }) };
+      },
     },
   },
 );
@@ -125,9 +136,10 @@ const KINDS = new Set(['product type', 'product_type', 'type of product']);
 const STOCK_POINTS = 0.3;
 const POPULARITY_POINTS = 0.1;
 
+/** Only published products are found, so the others need none of the fields that are made here. */
 function searchable(document: ProductSearchDocument): ProductSearchDocument {
   const view = productView(document);
-  if (!view) return document;
+  if (view?.status !== 'published') return withoutMade(document);
   const { title, brand, description, categories = [], variants } = view;
   const attributes = Object.entries(view.attributes ?? {});
   const isOf = (names: { test(name: string): boolean }) => (entry: [string, unknown]) => names.test(folded(entry[0]));
@@ -171,6 +183,15 @@ function searchable(document: ProductSearchDocument): ProductSearchDocument {
     attributeKeys: [...named.keys()],
     lowestPrices: lowestOf(variants.flatMap(({ prices }) => prices)),
   };
+}
+
+const MADE: ReadonlySet<string> = new Set([
+  ...(['words', 'stems', 'ranked', 'standing', 'brevity', 'sold', 'titleKey', 'codeKeys', 'facetValues'] as const),
+  ...(['facetKeys', 'attributeValues', 'attributeKeys', 'lowestPrices'] as const),
+] satisfies (keyof ProductSearchDocument)[]);
+
+function withoutMade(document: ProductSearchDocument): ProductSearchDocument {
+  return Object.fromEntries(Object.entries(document).filter(([name]) => !MADE.has(name)));
 }
 
 /** The values of all attributes by their keys. */

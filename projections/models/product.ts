@@ -72,7 +72,9 @@ function detailsIn(part: ProductPart): Omit<ProductDetails, 'attributes'> {
   return Object.fromEntries(entries) as Omit<ProductDetails, 'attributes'>;
 }
 
-type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
+type ProductModelEvent =
+  | ProductEvent
+  | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' | 'StockShipped' }>;
 type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
 
 /** A read model of products. `derive` adds the fields that its queries need to a document that has changed. */
@@ -172,7 +174,7 @@ const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
   ProductDiscontinued: { keys, evolve: (before) => ({ ...before, status: 'discontinued' }) },
 };
 
-const stockHandlers: Omit<ProductHandlers, ProductEvent['type']> = {
+const stockHandlers: Pick<ProductHandlers, 'StockReplenished' | 'StockDepleted'> = {
   StockReplenished: {
     keys,
     evolve(before, { data }) {

@@ -1,6 +1,6 @@
 // What a search text asks for: the words that must occur, and the points by which the products found are ranked. Both stores
 // work through the same plan, so they give the same order.
-import { pairsOf, type RankedAs, rankedToken, wordsIn } from './search-words.js';
+import { codeToken, pairsOf, type RankedAs, rankedToken, wordsIn } from './search-words.js';
 import { STOP_WORDS } from './stop-words.js';
 import { MAX_ENTRY_WORDS, type Synonyms } from './synonyms.js';
 import { asItIs, chunksOf, filterKey, partsOf, stemOf, waysToFind } from './texts.js';
@@ -19,7 +19,7 @@ const EXACT_POINTS = 0.4;
 /** The share of the points for a synonym, or for neighbours as one word, in place of the word itself. */
 const SYNONYM_SHARE = 0.3;
 /** Higher than the points of all words of any query. */
-export const CODE_POINTS = 4_096;
+const CODE_POINTS = 4_096;
 /** What the brevity of a title counts. */
 export const BREVITY_POINTS = 0.8;
 
@@ -72,6 +72,7 @@ export function searchPlan(text: string, synonyms: Synonyms): SearchPlan {
     parts,
     needed: parts.length,
     bonuses: [
+      { tokens: [codeToken(code)], points: CODE_POINTS },
       { tokens: words.map((word) => rankedToken('word', word)), points: EXACT_POINTS },
       ...neighbours.flatMap(([one, other]) =>
         pairsOf([...partsOf(one).slice(-1), ...partsOf(other).slice(0, 1)]).map((pair) => ({

@@ -1,6 +1,6 @@
 // The words of a product for the search: those that find it, and those that rank it. See docs/search.md.
 import { STOP_WORDS } from './stop-words.js';
-import { asItIs, chunksOf, folded, indexedWords, joined, partsOf, stemOf } from './texts.js';
+import { asItIs, chunksOf, filterKey, folded, indexedWords, joined, partsOf, stemOf } from './texts.js';
 
 /** Words of a description that count for the rank. All of them find the product. */
 const RANKED_DESCRIPTION_WORDS = 40;
@@ -41,6 +41,8 @@ export const RANKED_AS = {
   kind: 'k',
   /** Neighbours in title or description, written as one word: `memorycard`. */
   pair: 'p',
+  /** A whole code, see `codeToken`. */
+  code: 'c',
   /** The stem of what the product is: a keyboard cover is a cover. */
   head: 'h',
 } as const;
@@ -49,6 +51,15 @@ export type RankedAs = keyof typeof RANKED_AS;
 
 export function rankedToken(as: RankedAs, word: string): string {
   return `${RANKED_AS[as]}:${word}`;
+}
+
+/** The token of a product with exactly this code. */
+export function codeToken(code: string): string {
+  return rankedToken('code', codeOf(code));
+}
+
+function codeOf(code: string): string {
+  return filterKey(code).replaceAll(' ', '_');
 }
 
 export interface SearchWords {
@@ -83,6 +94,7 @@ export function searchWords({ title, brand, description, kinds, attributes, code
     description: [...first.map(stemOf), ...compoundsIn(description ?? '').slice(0, RANKED_DESCRIPTION_WORDS)],
     kind: [...kinds.flatMap(wordsIn).map(stemOf), ...brandStems],
     pair: pairs,
+    code: codes.map(codeOf),
     head: heads,
   };
   const ranked = Object.entries(tokens).flatMap(([as, words]) =>

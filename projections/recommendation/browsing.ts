@@ -75,6 +75,8 @@ const NEAREST_FADING = 0.5;
 const BEFORE = 0.1;
 /** A product of a near session counts this much less for each view that lies between. */
 const DISTANCE = 0.6;
+/** Views beyond so many others count nothing. */
+const FARTHEST = 6;
 
 /** A change of the document of one product. */
 export interface ProductChange {
@@ -253,9 +255,11 @@ function nearestScores(
     const last = views.findLastIndex(({ product }) => weights.has(product));
     if (last < 0) continue;
     const likeness = (nearest.get(id) ?? 0) / Math.sqrt(views.length);
-    for (const [index, { product }] of views.entries()) {
+    for (let index = Math.max(0, last - FARTHEST); index <= last + FARTHEST; index++) {
+      const view = views[index];
+      if (!view) break;
       const place = index > last ? 1 : BEFORE;
-      addScore(scores, product, likeness * place * DISTANCE ** Math.abs(index - last));
+      addScore(scores, view.product, likeness * place * DISTANCE ** Math.abs(index - last));
     }
   }
   return scores;

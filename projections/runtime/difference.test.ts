@@ -146,4 +146,32 @@ describe('The differences of a read model from the log', () => {
     const found = await find({}, ['letters note#7 3']);
     expect(found.map(({ key, kind }) => [key, kind])).to.deep.equal([['b', 'surplus']]);
   });
+
+  it('are not looked for in a read model that counts approximately: neither by operators nor in the background', async () => {
+    const approximate = { ...letters, approximate: true } as const;
+    const store = createMemoryEventStore({ codec: createCommitCodec(notes), clock: Date.now, watermarkLagMs: 0 });
+    const documents = await createMemorySink().open([approximate]);
+    const deps = { documents, store, log: silent, clock: Date.now };
+    const projector = createProjector({ engine: 'Memory', projections: [approximate], ...deps });
+    const stream = 'note#1' as const;
+    await store.append(stream, START, noteCommit(START, `${stream}/0`, { text: 'a' }));
+    await projector.catchUp(new Map([[stream, 1]]));
+    const load = async () => (await documents.load([{ table: 'letters_v1', key: 'a' }], [])).documents;
+    const [stored] = await load();
+    expect(stored).to.deep.include({ document: { [stream]: 'a' }, positions: {} });
+
+    const other = {
+      table: 'letters_v1',
+      key: 'a',
+      document: { counted: 2 },
+      positions: {},
+      revision: stored?.revision,
+    };
+    await documents.save([other], new Map());
+    expect(await projector.compare([stream])).to.equal(0);
+    expect((await load())[0]?.document).to.deep.equal({ counted: 2 });
+    const found = differences({ ...deps, projection: approximate, isSkipped: () => false }, { repair: false });
+    const error = await found.next().catch((caught: Error) => caught.message);
+    expect(error).to.include('letters keeps approximate counts').and.include('Rebuild it');
+  });
 });

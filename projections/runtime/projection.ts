@@ -7,9 +7,10 @@ export type Document = Record<string, unknown>;
 /**
  * How a store indexes a top-level field. A `text` is searched by its blank-separated words, unchanged. Each element of `keywords`
  * matches separately. `numbers` is an object with a few hundred names at most; each number is filtered and sorted separately.
- * The other kinds are filtered, and sorted by code points.
+ * `values` is a list that is
+ * counted and not filtered. The other kinds are filtered, and sorted by code points.
  */
-export type FieldKind = 'keyword' | 'keywords' | 'text' | 'number' | 'numbers' | 'boolean' | 'time';
+export type FieldKind = 'keyword' | 'keywords' | 'values' | 'text' | 'number' | 'numbers' | 'boolean' | 'time';
 
 export interface Handler<D, E extends DomainEvent> {
   /** The documents that the event changes. */

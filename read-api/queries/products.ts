@@ -242,7 +242,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
     endpoint({
       method: 'get',
       path: '/v1/search/suggest',
-      summary: 'Suggest searches',
+      summary: 'List suggestions for a search field',
       description:
         'For a search field, as its text is typed: categories, brands and titles of published products with words that begin ' +
         'like those of the text.',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
-import { shortText } from '../../domain/kernel/text.js';
+import { shortText, wholeNumber } from '../../domain/kernel/text.js';
 import { productIdSchema } from '../../domain/product/events.js';
 import type { AlsoBoughtQueries } from '../../projections/models/also-bought.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
@@ -17,7 +17,8 @@ import { caughtUp } from './caught-up.js';
 import { productAnswer } from './products.js';
 
 /** Most recommendations of one answer. */
-export const MAX_RECOMMENDATIONS = 50;
+const MAX_RECOMMENDATIONS = 50;
+const DEFAULT_RECOMMENDATIONS = 20;
 /** Candidates that are looked up for each one of the answer, because some of them cannot be bought now. */
 const CANDIDATES = 2;
 /** Products that sell most, among which those of a category are looked for. */
@@ -28,7 +29,9 @@ const PERSONAL_VIEWS = 3;
 /** What comes next counts so much more than what is bought together with the last views. */
 const NEXT_WEIGHT = 2;
 
-const limit = z.coerce.number().int().min(1).max(MAX_RECOMMENDATIONS).default(20);
+const limit = wholeNumber(z.int().min(1).max(MAX_RECOMMENDATIONS))
+  .default(DEFAULT_RECOMMENDATIONS)
+  .meta({ description: 'Maximum number of products', default: DEFAULT_RECOMMENDATIONS });
 const categoryName = shortText(100);
 const answers = { 200: z.strictObject({ data: z.array(productAnswer) }) };
 const params = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });

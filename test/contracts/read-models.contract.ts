@@ -450,11 +450,26 @@ export function productRankingContract(open: Open<ProductSearchQueries>): void {
       await texts(strange);
   });
 
-  it('raises products that are in stock, and sorts by publication', async () => {
+  it('raises products that are in stock and sold, and sorts by units sold and publication', async () => {
     expect(await skus('clock radio')).to.deep.equal(['RADIO-1', 'RADIO-2']);
     await shop.call('post /v1/stock/RADIO-2/receipts', { caller: KEEPER, body: { quantity: 1 } });
     await show(shop, model);
     expect(await skus('clock radio')).to.deep.equal(['RADIO-2', 'RADIO-1']);
+    // Two units of the other one are sold.
+    await shop.call('post /v1/stock/RADIO-1/receipts', { caller: KEEPER, body: { quantity: 2 } });
+    const cart = await fill(shop, { 'RADIO-1': 2 });
+    const order = await shop.call(`post /v1/carts/${cart}/checkout`, {
+      caller: ADA,
+      body: { paymentMethod: 'pm_card_visa' },
+    });
+    const sent = await shop.call(`post /v1/orders/${order.body.id}/shipments`, { caller: SUPPORT, body: {} });
+    await shop.call(`post /v1/shipments/${sent.body.id}/dispatch`, { caller: SUPPORT });
+    await shop.call('post /v1/stock/RADIO-1/receipts', { caller: KEEPER, body: { quantity: 1 } });
+    await show(shop, model);
+    expect(await skus('clock radio')).to.deep.equal(['RADIO-1', 'RADIO-2']);
+    const popular = await allPages((after) => model.queries.search({ ...all, sort: 'popularity', limit: 3, after }));
+    expect(popular).to.have.length(8);
+    expect(the(popular[0]).id).to.equal('product_RADIO-1');
     const newest = await allPages((after) => model.queries.search({ ...all, sort: 'newest', limit: 3, after }));
     expect(newest).to.have.length(8);
     expect([newest[0]?.id, newest.at(-1)?.id]).to.deep.equal(['product_RADIO-2', 'product_BAG-1']);
@@ -687,6 +702,8 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
         await queries.search({ ...all, q, limit: 5 });
         await queries.search({ ...all, q, category: name, sort: 'title', limit: 5 });
         await queries.search({ ...all, brand: name, sort: '-price', limit: 5 });
+        await queries.search({ ...all, q, attributes: [{ name, value: q }], sort: 'newest', limit: 5 });
+        await queries.suggest(q, 8);
       }),
       { numRuns: 60 },
     );

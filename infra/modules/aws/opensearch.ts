@@ -1,6 +1,7 @@
 // OpenSearch, which has the product search of the profile `aws`.
 
 import type { Client } from '@opensearch-project/opensearch';
+import type { Synonyms } from '../../../projections/models/synonyms.js';
 import type { Sink } from '../../../projections/runtime/sink.js';
 import { createOpenSearchClient } from '../../opensearch.js';
 import { createOpenSearchProductSearch } from '../../read-models/product-search.opensearch.js';
@@ -35,8 +36,13 @@ export const openSearchParts = {
     }),
 } satisfies Recipes<OpenSearchParts, Parts & DynamoParts & OpenSearchParts>;
 
-export function searchQueries(client: Client, namespace: string): Pick<QueriesOf, 'productSearch'> {
-  return { productSearch: (build) => createOpenSearchProductSearch(client, inNamespace(build, namespace)) };
+/** Without synonyms, those that the product ships count. */
+export function searchQueries(
+  client: Client,
+  namespace: string,
+  synonyms?: () => Synonyms,
+): Pick<QueriesOf, 'productSearch'> {
+  return { productSearch: (build) => createOpenSearchProductSearch(client, inNamespace(build, namespace), synonyms) };
 }
 
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */

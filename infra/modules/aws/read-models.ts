@@ -1,6 +1,7 @@
 // The stores of all read models of the profile `aws`, and the queries that they answer.
 import type { DynamoParts } from '../dynamodb-server.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from '../parts.js';
+import { watchedSynonyms } from '../synonyms.js';
 import { documentQueries, documentSink, type MongoParts, mongoParts } from './mongodb.js';
 import { type OpenSearchParts, openSearchParts, searchQueries, searchSink } from './opensearch.js';
 import { relationalQueries, relationalSink } from './postgres.js';
@@ -24,11 +25,15 @@ export const readModelParts = {
       cache: cacheSink(redisServer, admit),
     })),
 
-  queriesOf: ({ postgresServer, mongoServer, openSearchServer, redisServer, config: { namespace } }) =>
-    lazy(() => ({
+  queriesOf: ({ postgresServer, mongoServer, openSearchServer, redisServer, config, lifecycle, countedLog }) =>
+    lazy(async () => ({
       ...relationalQueries(postgresServer.pool),
       ...documentQueries(mongoServer.db),
-      ...searchQueries(openSearchServer.client, namespace),
+      ...searchQueries(
+        openSearchServer.client,
+        config.namespace,
+        await watchedSynonyms(config.synonymsFile, lifecycle, countedLog),
+      ),
       ...cacheQueries(redisServer.redis),
     })),
 } satisfies Recipes<
