@@ -63,6 +63,14 @@ describe('What is bought together, as a read model', () => {
     expect(sellingIn(documents.trending(), 10)).to.deep.equal(['NEW', 'IMPORTED', 'OLD']);
   });
 
+  it('counts an imported order with a date in the future as one of now', () => {
+    const documents = createDocuments();
+    for (let n = 0; n < 20; n++) documents.place(`order_${n}`, ['MUG', 'TEA'], 30);
+    for (let n = 20; n < 30; n++) documents.place(`order_${n}`, ['LATE', 'TEA'], 30, '2110-01-01T00:00:00.000Z');
+    expect(sellingIn(documents.trending(), 10)).to.deep.equal(['TEA', 'MUG', 'LATE']);
+    for (const { selling } of documents.trending()) expect(selling?.at).to.equal(30 * DAY);
+  });
+
   it('gives the partners of each variant the same weight', () => {
     const of = (...together: [string, number][]) => ({ together });
     const found = partnersOf([of(['A', 900], ['B', 100]), of(['B', 2]), of()], 10);

@@ -46,8 +46,8 @@ export const alsoBought = projection<AlsoBoughtDocument, AlsoBoughtEvent>({
         const orders = [...(before?.orders ?? []), orderId].slice(-MAX_ORDERS);
         const basket = basketIn(data);
         if (!isTrending(key)) return { ...before, together: boughtTogether(before?.together, key, basket), orders };
-        // Imported orders took place in the past.
-        const placedAt = data.occurredAt === undefined ? at : Date.parse(data.occurredAt);
+        // Imported orders took place in the past. A date in the future would make all other counts fade to nothing.
+        const placedAt = data.occurredAt === undefined ? at : Math.min(at, Date.parse(data.occurredAt));
         return { ...before, selling: counted(before?.selling, basket, placedAt), orders };
       },
     },
