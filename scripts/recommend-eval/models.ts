@@ -31,8 +31,11 @@ export function popular(): Model {
   };
 }
 
-/** The items that occur in most sessions or baskets together with the last one. */
-export function cooccurrence(): Model {
+/**
+ * The items that occur in most sessions or baskets together with the last one. If the last one may come `again`, it is itself
+ * among them, as often as it occurs.
+ */
+export function cooccurrence({ again }: { again: boolean }): Model {
   const together = new Map<string, Scores>();
   const best = new Map<string, string[]>();
   return {
@@ -41,7 +44,7 @@ export function cooccurrence(): Model {
       for (const item of each) {
         const scores = together.get(item) ?? new Map();
         together.set(item, scores);
-        for (const other of each) if (other !== item) addScore(scores, other, 1);
+        for (const other of each) if (again || other !== item) addScore(scores, other, 1);
       }
     },
     recommend(seen, limit) {
