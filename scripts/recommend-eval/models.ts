@@ -2,6 +2,7 @@
 import { basketOf, boughtTogether } from '../../projections/recommendation/baskets.js';
 import {
   type BrowsingStore,
+  MAX_SESSION_VIEWS,
   nextProducts,
   recordViews,
   type SessionDocument,
@@ -56,8 +57,8 @@ export function cooccurrence({ again }: { again: boolean }): Model {
   };
 }
 
-/** As many views as a consumer of the stream gets at once. */
-const BATCH = 500;
+/** So few at once that no view of a long session is left out. */
+const BATCH = MAX_SESSION_VIEWS;
 const BETWEEN_VIEWS_MS = 1_000;
 
 /** The model of browsing that serves. */
