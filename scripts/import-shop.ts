@@ -1,5 +1,6 @@
 // The shop for an import: it counts the commits it appends, and knows when the read models show all of them.
 import { ImportError } from '../commands/import/import-error.js';
+import { chunksOf } from '../domain/kernel/collections.js';
 import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
@@ -19,6 +20,7 @@ const WAIT_MS = 2_000;
 const PAGE_ORDERS = 100;
 
 export async function openImportShop(options: CommonOptions): Promise<ImportShop> {
+  // One entry for each stream that the import writes.
   const tails = new Map<StreamId, number>();
   let commits = 0;
   const shop = await openShop(configOf(options), {
@@ -43,22 +45,32 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
       async caughtUp(signal, earlier = new Map()) {
-        const own = [...new Map([...earlier, ...tails])];
-        for (let from = 0; from < own.length; from += STREAMS_AT_ONCE) {
-          const seen = new Map(own.slice(from, from + STREAMS_AT_ONCE));
+        // There is nothing to wait for, so a sweep looks for commits of an earlier run in the log.
+        if (earlier.size + tails.size === 0) return sweepAll(shop);
+        for await (const part of chunksOf(entriesOf(earlier, tails), STREAMS_AT_ONCE)) {
+          const seen = new Map(part);
           while (!(await readModels.show(seen, WAIT_MS))) {
             signal.throwIfAborted();
             await refuseQuarantine(readModels);
           }
         }
-        // There is nothing to wait for, so a sweep looks for commits of an earlier run in the log.
-        if (own.length === 0) await sweepAll(shop);
       },
       close: () => shop.close(),
     };
   } catch (error) {
     await shop.close();
     throw error;
+  }
+}
+
+/** Read as they are needed, because an import may have millions. Those that are added meanwhile are left out. */
+async function* entriesOf(...maps: readonly ReadonlyMap<StreamId, number>[]): AsyncGenerator<[StreamId, number]> {
+  for (const map of maps) {
+    let left = map.size;
+    for (const entry of map) {
+      if (left-- === 0) break;
+      yield entry;
+    }
   }
 }
 

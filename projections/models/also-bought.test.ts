@@ -31,7 +31,7 @@ describe('What is bought together, as a read model', () => {
     expect(keys.slice(0, 2)).to.deep.equal(['MUG', 'TEA']);
     expect(keys).to.have.length(3);
     expect(TRENDING_KEYS).to.include(keys[2]);
-    expect(documents.of('MUG')).to.deep.equal({ together: [['TEA', 1_000]], orders: ['order_1'] });
+    expect(documents.of('MUG')?.together).to.deep.equal([['TEA', 1_000]]);
   });
 
   it('counts an order once, though it keeps no position of its stream', () => {
@@ -46,11 +46,23 @@ describe('What is bought together, as a read model', () => {
     expect(documents.positions('MUG')).to.deep.equal({});
   });
 
+  it('counts the orders of a whole batch once, if it comes again', () => {
+    const documents = createDocuments();
+    const placeAll = () => {
+      for (let n = 0; n < 500; n++) documents.place(`order_${n}`, ['MUG', 'TEA']);
+    };
+    placeAll();
+    const first = documents.of('MUG');
+    placeAll();
+    expect(documents.of('MUG')).to.deep.equal(first);
+    expect(first?.together).to.deep.equal([['TEA', 500_000]]);
+  });
+
   it('stays within its bounds, however many orders there are', () => {
     const documents = createDocuments();
     for (let n = 0; n < 2_000; n++) documents.place(`order_${n}`, ['MUG', `SKU${n}`]);
     expect(documents.of('MUG')?.together?.length).to.be.at.most(200);
-    expect(documents.of('MUG')?.orders).to.have.length(50);
+    expect(documents.of('MUG')?.orders).to.have.length(500);
     expect(JSON.stringify(documents.of('MUG')).length).to.be.below(10_000);
     for (const { selling } of documents.trending()) expect(selling?.counts.length).to.be.at.most(300);
   });
@@ -61,6 +73,14 @@ describe('What is bought together, as a read model', () => {
     for (let n = 0; n < 9; n++) documents.place(`order_imported${n}`, ['IMPORTED'], 30, '1970-01-01T00:00:00.000Z');
     documents.place('order_new', ['NEW'], 30);
     expect(sellingIn(documents.trending(), 10)).to.deep.equal(['NEW', 'IMPORTED', 'OLD']);
+  });
+
+  it('counts an imported order with a date in the future as one of now', () => {
+    const documents = createDocuments();
+    for (let n = 0; n < 20; n++) documents.place(`order_${n}`, ['MUG', 'TEA'], 30);
+    for (let n = 20; n < 30; n++) documents.place(`order_${n}`, ['LATE', 'TEA'], 30, '2110-01-01T00:00:00.000Z');
+    expect(sellingIn(documents.trending(), 10)).to.deep.equal(['TEA', 'MUG', 'LATE']);
+    for (const { selling } of documents.trending()) expect(selling?.at).to.equal(30 * DAY);
   });
 
   it('gives the partners of each variant the same weight', () => {

@@ -1,5 +1,6 @@
 // What is bought together with a SKU, and what sells most now. A document counts the orders of any number of streams, so it is
 // approximate: it keeps the best partners only, and it recognises repeated orders among the last ones only.
+import { createHash } from 'node:crypto';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { ProductEvent } from '../../domain/product/events.js';
 import { basketOf, boughtTogether } from '../recommendation/baskets.js';
@@ -15,12 +16,14 @@ export interface AlsoBoughtDocument {
   together?: readonly Weighted[];
   /** Units of work that sell now, by SKU: only in the documents of `TRENDING_KEYS`. */
   selling?: FadingCounts;
-  /** The last orders that are counted, so that a repeated one is not counted again. */
+  /** Short hashes of the last orders that are counted, so that a repeated one is not counted again. */
   orders?: readonly string[];
 }
 
-/** Orders that a document remembers. */
-const MAX_ORDERS = 50;
+/** Orders that a document remembers: as many as a projector applies at once, because after a failure all of these come again. */
+const MAX_ORDERS = 500;
+/** Letters of the hash of an order, of 6 bits each. */
+const HASH_LENGTH = 8;
 
 /** Orders are divided among these documents, so that each of them changes less often. No SKU has such a name. */
 export const TRENDING_KEYS: readonly string[] = Array.from({ length: 8 }, (_, part) => `trending#${part}`);
@@ -41,18 +44,22 @@ export const alsoBought = projection<AlsoBoughtDocument, AlsoBoughtEvent>({
     OrderPlaced: {
       keys: ({ data }) => [...basketIn(data), trendingKeyOf(data.orderId)],
       evolve(before, { data }, key, at) {
-        const { orderId } = data;
-        if (before?.orders?.includes(orderId)) return before;
-        const orders = [...(before?.orders ?? []), orderId].slice(-MAX_ORDERS);
+        const order = hashOf(data.orderId);
+        if (before?.orders?.includes(order)) return before;
+        const orders = [...(before?.orders ?? []), order].slice(-MAX_ORDERS);
         const basket = basketIn(data);
         if (!isTrending(key)) return { ...before, together: boughtTogether(before?.together, key, basket), orders };
-        // Imported orders took place in the past.
-        const placedAt = data.occurredAt === undefined ? at : Date.parse(data.occurredAt);
+        // Imported orders took place in the past. A date in the future would make all other counts fade to nothing.
+        const placedAt = data.occurredAt === undefined ? at : Math.min(at, Date.parse(data.occurredAt));
         return { ...before, selling: counted(before?.selling, basket, placedAt), orders };
       },
     },
   },
 });
+
+function hashOf(orderId: string): string {
+  return createHash('sha256').update(orderId).digest('base64url').slice(0, HASH_LENGTH);
+}
 
 function basketIn({ lines }: { lines: readonly { sku: string }[] }): string[] {
   return basketOf(lines.map(({ sku }) => sku));

@@ -89,6 +89,27 @@ describe('The model of browsing', () => {
     );
   });
 
+  it('learns the last views of a session in a batch, and nothing when the batch comes again', async () => {
+    const store = memoryBrowsing();
+    const letters = 'abcdef'.repeat(2 * MAX_SESSION_VIEWS);
+    const batch = session('s', letters);
+    await recordEntries(store, batch);
+    const [weights, sessions] = [await weightsIn(store, [...'abcdef']), await store.sessions(['s'])];
+    await recordEntries(store, batch);
+    await recordEntries(store, batch.slice(-MAX_SESSION_VIEWS).reverse());
+    expect(await weightsIn(store, [...'abcdef'])).to.deep.equal(weights);
+    expect(await store.sessions(['s'])).to.deep.equal(sessions);
+    expect(sessions.get('s')?.views.map(({ id }) => id)).to.deep.equal(
+      batch.slice(-MAX_SESSION_VIEWS).map(({ id }) => id),
+    );
+
+    const repeated = batch.slice(-MAX_SESSION_VIEWS, -1);
+    await recordEntries(store, [...session('s', 'x', letters.length), ...repeated]);
+    const after = await weightsIn(store, [...'abcdef']);
+    for (const { next } of after) delete next.x;
+    expect(after, 'a repeat of what a new view pushed out').to.deep.equal(weights);
+  });
+
   it('learns what a count of all pairs of views of a session says', async () => {
     await fc.assert(
       fc.asyncProperty(views, async (all) => {

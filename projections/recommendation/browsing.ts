@@ -85,7 +85,7 @@ export interface ProductChange {
   session?: string;
 }
 
-/** Records entries of the stream in their order. A repeat changes nothing. */
+/** Records entries of the stream in their order, as `recordViews` says. */
 export async function recordEntries(store: BrowsingStore, entries: readonly BrowsingEntry[]): Promise<void> {
   let views: View[] = [];
   for (const entry of entries) {
@@ -116,8 +116,8 @@ async function forgetSession(store: BrowsingStore, session: string): Promise<voi
 }
 
 /**
- * Records views in the order in which they are given. A view that is in its session already changes nothing, so that a repeated
- * delivery does no harm. After a crash some weights of a view may be missing.
+ * Records views in the order in which they are given, of each session the last `MAX_SESSION_VIEWS`: its document remembers so many,
+ * so a repeat of the same views changes nothing. After a crash some weights of a view may be missing.
  */
 export async function recordViews(store: BrowsingStore, views: readonly View[]): Promise<void> {
   const bySession = grouped(views, ({ session }) => session);
@@ -127,9 +127,8 @@ export async function recordViews(store: BrowsingStore, views: readonly View[]):
       await store.changeSession(session, (before) => {
         changes = [];
         let after = before;
-        for (const view of mine) {
+        for (const view of newViews(before, mine)) {
           const result = viewed(after, view);
-          if (!result) continue;
           after = result.session;
           changes.push(...result.changes);
         }
@@ -154,13 +153,19 @@ function grouped<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<str
   return groups;
 }
 
-/** The session after a view, and what the view changes in the documents of products. Undefined: the view is in it already. */
-export function viewed(
+/** The last of these views, each once, without those that the session has. All are compared before one of them pushes others out. */
+function newViews(before: SessionDocument | undefined, views: readonly View[]): View[] {
+  const known = new Set(before?.views.map(({ id }) => id));
+  const last = [...new Map(views.map((view) => [view.id, view])).values()].slice(-MAX_SESSION_VIEWS);
+  return last.filter(({ id }) => !known.has(id));
+}
+
+/** The session after a view, and what the view changes in the documents of products. */
+function viewed(
   before: SessionDocument | undefined,
   { id, session, product, at }: View,
-): { session: SessionDocument; changes: ProductChange[] } | undefined {
+): { session: SessionDocument; changes: ProductChange[] } {
   const views = before?.views ?? [];
-  if (views.some((view) => view.id === id)) return undefined;
   const changes: ProductChange[] = [{ product, session }];
   for (const [gap, weight] of STEP_WEIGHTS.entries()) {
     const earlier = views.at(-1 - gap);

@@ -102,6 +102,8 @@ describe('The queries of recommendations', () => {
     expect(mine).to.include.members(['b', 'c']);
     expect(mine).to.not.include('soldout');
     expect(new Set(mine)).to.have.property('size', mine.length);
+    await recordViews(browsing, [view('eve', 'a', 3), view('eve', 'a', 4)]);
+    expect(await idsOf('get /v1/me/recommendations'), 'what is looked at now').to.not.include('a');
   });
 
   it('are personal for customers only', async () => {

@@ -109,7 +109,7 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
     const scores: Scores = new Map();
     for (const [place, id] of next.entries()) addScore(scores, id, NEXT_WEIGHT / (place + 1));
     for (const [place, id] of partners.entries()) addScore(scores, id, 1 / (place + 1));
-    const own = await buyable(pages, ranked(scores, candidates), limit);
+    const own = await buyable(pages, ranked(scores, candidates), limit, last.slice(0, 1));
     if (own.length === limit) return own;
     const category = seen[0]?.categories?.[0];
     const fill = await bestSellers(request, limit, category);

@@ -53,27 +53,38 @@ export function evaluateClicks(clicks: string, test?: string): Promise<Measured>
       for await (const { products } of sessionsIn(file)) yield products;
     },
     tasksOf: nextItem,
+    cooccurrence: cooccurrence({ again: true }),
     ours: browsing(),
   });
 }
 
 export function evaluateInvoices(invoices: string): Promise<Measured> {
-  return measure(invoices, undefined, { read: basketsIn, tasksOf: otherLine, ours: alsoBought() });
+  return measure(invoices, undefined, {
+    read: basketsIn,
+    tasksOf: otherLine,
+    cooccurrence: cooccurrence({ again: false }),
+    ours: alsoBought(),
+  });
 }
 
 interface Kind {
   read(file: string): AsyncIterable<readonly string[]>;
   tasksOf: typeof nextItem;
+  cooccurrence: Model;
   ours: Model;
 }
 
-async function measure(file: string, testFile: string | undefined, { read, tasksOf, ours }: Kind): Promise<Measured> {
+async function measure(
+  file: string,
+  testFile: string | undefined,
+  { read, tasksOf, ...models }: Kind,
+): Promise<Measured> {
   const all = await count(read(file));
   const learnt = testFile === undefined ? all - Math.floor(all / PARTS) : all;
   const progress = createProgress();
   try {
     const measured = await evaluate(
-      { popular: popular(), cooccurrence: cooccurrence(), ours },
+      { popular: popular(), ...models },
       {
         train: part(read(file), 0, learnt),
         test: testFile === undefined ? part(read(file), learnt, all) : read(testFile),

@@ -2,6 +2,7 @@
 import { basketOf, boughtTogether } from '../../projections/recommendation/baskets.js';
 import {
   type BrowsingStore,
+  MAX_SESSION_VIEWS,
   nextProducts,
   recordViews,
   type SessionDocument,
@@ -31,8 +32,11 @@ export function popular(): Model {
   };
 }
 
-/** The items that occur in most sessions or baskets together with the last one. */
-export function cooccurrence(): Model {
+/**
+ * The items that occur in most sessions or baskets together with the last one. If the last one may come `again`, it is itself
+ * among them, as often as it occurs.
+ */
+export function cooccurrence({ again }: { again: boolean }): Model {
   const together = new Map<string, Scores>();
   const best = new Map<string, string[]>();
   return {
@@ -41,7 +45,7 @@ export function cooccurrence(): Model {
       for (const item of each) {
         const scores = together.get(item) ?? new Map();
         together.set(item, scores);
-        for (const other of each) if (other !== item) addScore(scores, other, 1);
+        for (const other of each) if (again || other !== item) addScore(scores, other, 1);
       }
     },
     recommend(seen, limit) {
@@ -53,8 +57,8 @@ export function cooccurrence(): Model {
   };
 }
 
-/** As many views as a consumer of the stream gets at once. */
-const BATCH = 500;
+/** So few at once that no view of a long session is left out. */
+const BATCH = MAX_SESSION_VIEWS;
 const BETWEEN_VIEWS_MS = 1_000;
 
 /** The model of browsing that serves. */

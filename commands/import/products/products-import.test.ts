@@ -184,6 +184,23 @@ describe('The import of a product file', () => {
     ]);
   });
 
+  it('keeps every category that fits, also behind repeated ones', async () => {
+    const { run, productOf } = createShop();
+    const { leftOut } = await run([
+      { ...lamp, categories: ['A', 'A', 'B', 'x'.repeat(600), 'C'], attr_t_product_type: 'B' },
+      { ...lamp, id: '8', categories: ['A', 'A', ...Array.from({ length: 20 }, (_, n) => `c${n}`)] },
+    ]);
+    expect((await productOf('7'))?.details.categories).to.deep.equal(['A', 'B', 'C']);
+    expect((await productOf('8'))?.details.categories)
+      .to.have.length(20)
+      .and.include('c18')
+      .and.not.include('c19');
+    expect(leftOut.map(({ row, field, reason }) => `${row} ${field} ${reason}`)).to.deep.equal([
+      '1 categories must have at most 100 characters',
+      '2 categories Too big: expected array to have <=20 items',
+    ]);
+  });
+
   it('names every refused line with its field and the reason, and imports the others', async () => {
     const { run, productOf } = createShop();
     const line = (change: object) => JSON.stringify({ ...lamp, ...change });

@@ -42,6 +42,7 @@ interface Wanted {
   title: string;
   description?: string;
   brand?: string;
+  /** Each text once. */
   categories: { text: string; field: string }[];
   attributes: Map<string, { value: Value; field: string }>;
 }
@@ -133,13 +134,19 @@ function wantedOf(value: JsonLine['value'], title: string, leave: Leave): Wanted
     else wanted.attributes.set(name, { value: given, field });
   }
 
+  const categories = new Set<string>();
+  function category(text: string, field: string): void {
+    if (!categories.has(text)) wanted.categories.push({ text, field });
+    categories.add(text);
+  }
+
   const description = text('description', 'short_description');
   if (description !== undefined) wanted.description = description;
   const brand = text('brand', 'supplier');
   if (brand !== undefined) wanted.brand = brand;
-  for (const category of texts('categories')) wanted.categories.push({ text: category, field: 'categories' });
+  for (const one of texts('categories')) category(one, 'categories');
   const kind = value[KIND_FIELD];
-  if (typeof kind === 'string' && !isAbsent(kind)) wanted.categories.push({ text: kind, field: KIND_FIELD });
+  if (typeof kind === 'string' && !isAbsent(kind)) category(kind, KIND_FIELD);
 
   attribute('mpn', textOf(value.name), 'name');
   for (const [index, ean] of texts('ean').entries()) attribute(index === 0 ? 'ean' : `ean_${index + 1}`, ean, 'ean');
@@ -195,7 +202,7 @@ function detailsOf({
     title,
     ...(description !== undefined && { description }),
     ...(brand !== undefined && { brand }),
-    ...(categories.length > 0 && { categories: [...new Set(categories.map(({ text }) => text))] }),
+    ...(categories.length > 0 && { categories: categories.map(({ text }) => text) }),
     ...(attributes.size > 0 && {
       attributes: Object.fromEntries([...attributes].map(([name, { value }]) => [name, value])),
     }),
