@@ -151,6 +151,7 @@ export function createShop({
       attempts: { count: async () => {} },
       emailKeyOf,
       inBackground: (_, work) => void work(),
+      evenAnswerMs: 0,
       pause: async () => {},
     }),
     ...writeSide({

@@ -6,7 +6,7 @@ import { customerNameSchema } from '../../domain/customer/events.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { type Accounts, MAIL_TOKEN } from './accounts.js';
-import { EVEN_ANSWER_MS, MIN_PASSWORD_CHARS } from './limits.js';
+import { MIN_PASSWORD_CHARS } from './limits.js';
 import { passwordOf } from './password.js';
 import type { Attempts, InBackground } from './ports.js';
 
@@ -25,11 +25,13 @@ export interface AccountEndpointsDeps {
   attempts: Attempts;
   emailKeyOf: EmailKeyOf;
   inBackground: InBackground;
+  /** Time of the answers that must not tell whether there is an account. */
+  evenAnswerMs: number;
   pause?: (ms: number) => Promise<unknown>;
 }
 
 export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
-  const { accounts, attempts, emailKeyOf, inBackground, pause = delay } = deps;
+  const { accounts, attempts, emailKeyOf, inBackground, evenAnswerMs, pause = delay } = deps;
 
   return [
     endpoint({
@@ -51,7 +53,7 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       async handle(request) {
         const { email, password, name } = request.body;
         await attempts.count('account', emailKeyOf(email));
-        const even = pause(EVEN_ANSWER_MS);
+        const even = pause(evenAnswerMs);
         await accounts.register({ email, password, name }, request);
         await even;
         return { status: 201, body: { email, name } };
@@ -70,7 +72,7 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       async handle({ body: { email } }) {
         await attempts.count('account', emailKeyOf(email));
         inBackground('password reset', () => accounts.requestReset(email));
-        await pause(EVEN_ANSWER_MS);
+        await pause(evenAnswerMs);
         return { status: 202 };
       },
     }),

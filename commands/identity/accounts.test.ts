@@ -107,6 +107,7 @@ describe('Accounts', () => {
         attempts,
         emailKeyOf: shop.emailKeyOf,
         inBackground: () => {},
+        evenAnswerMs: 0,
         pause: async () => {},
       }),
     ];

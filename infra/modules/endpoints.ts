@@ -25,6 +25,7 @@ export const endpointParts = {
   endpoints: (all) => {
     const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
     const { agenda, operations, quarantine, archiveQueries: archive, rateLimiter, config, personal: unrecorded } = all;
+    const { background } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -33,7 +34,7 @@ export const endpointParts = {
       'preferences',
       'passwords',
       'mailer',
-      'inBackground',
+      'evenAnswerMs',
       'tokens',
       'keyedHash',
       'emailKeyOf',
@@ -54,6 +55,7 @@ export const endpointParts = {
     ]);
     return lazy(() => {
       const { runner: states, queries } = parts;
+      const { start: inBackground } = background;
       const { personal } = recordedOpenings;
       const { store, ownCommits } = ownStore;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
@@ -70,6 +72,7 @@ export const endpointParts = {
       // What an account's own mails need is not opened for a person, so it is not recorded as opened.
       const accounts = createAccounts({
         ...parts,
+        inBackground,
         personal: unrecorded,
         mailLinks: createMailLinks(config.mail.shopUrl),
         newSecret: () => randomBytes(16).toString('base64url'),
@@ -79,7 +82,7 @@ export const endpointParts = {
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
         ...sessionEndpoints({ ...parts, accounts, attempts, guests, accessTokens: seals.accessTokens }),
-        ...accountEndpoints({ ...parts, accounts, attempts }),
+        ...accountEndpoints({ ...parts, inBackground, accounts, attempts }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
         ...readSide({
