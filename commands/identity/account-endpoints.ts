@@ -8,7 +8,7 @@ import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { type Accounts, MAIL_TOKEN } from './accounts.js';
 import { MIN_PASSWORD_CHARS } from './limits.js';
 import { passwordOf } from './password.js';
-import type { Attempts, InBackground } from './ports.js';
+import type { Attempts, InBackground, Passwords } from './ports.js';
 
 const passwordSchema = passwordOf(MIN_PASSWORD_CHARS);
 
@@ -24,6 +24,7 @@ export interface AccountEndpointsDeps {
   accounts: Accounts;
   attempts: Attempts;
   emailKeyOf: EmailKeyOf;
+  passwords: Pick<Passwords, 'hash'>;
   inBackground: InBackground;
   /** Time of the answers that must not tell whether there is an account. */
   evenAnswerMs: number;
@@ -31,7 +32,7 @@ export interface AccountEndpointsDeps {
 }
 
 export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
-  const { accounts, attempts, emailKeyOf, inBackground, evenAnswerMs, pause = delay } = deps;
+  const { accounts, attempts, emailKeyOf, passwords, inBackground, evenAnswerMs, pause = delay } = deps;
 
   return [
     endpoint({
@@ -53,8 +54,9 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       async handle(request) {
         const { email, password, name } = request.body;
         await attempts.count('account', emailKeyOf(email));
+        const passwordHash = await passwords.hash(password); // its time depends on how many wait
         const even = pause(evenAnswerMs);
-        await accounts.register({ email, password, name }, request);
+        await accounts.register({ email, passwordHash, name }, request);
         await even;
         return { status: 201, body: { email, name } };
       },

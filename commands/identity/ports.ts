@@ -64,6 +64,8 @@ export interface Credentials {
   /** The hash of the password. Undefined if the customer has none. */
   passwordOf(customerId: string): Promise<string | undefined>;
   setPassword(customerId: string, hash: string): Promise<void>;
+  /** Sets the password if the customer has this token for it, which stays. False if not. */
+  resetPassword(customerId: string, hash: string, tokenHash: string, now: number): Promise<boolean>;
   /**
    * Keeps the token of a mail instead of the earlier one of this purpose. False, and nothing is kept, if the earlier one was sent
    * after `notSince`, in ms. Of several concurrent calls one succeeds.
