@@ -182,12 +182,18 @@ function testAccounts(profile: TestProfile, engines: TestEngines): void {
     expect(await mailsTo('nobody@accounts.example')).to.deep.equal([]);
   });
 
-  it('take the cart and the preferences of the guest along, once', async () => {
+  it('take the cart, the views and the preferences of the guest along, once', async () => {
     const { body: guestSession } = await shop.anybody().post('/v1/sessions', {});
     const guest = callerAt(shop.url, guestSession.token);
     const { body: cart } = await guest.post('/v1/carts', { currency: 'GBP' });
     await guest.post(`/v1/carts/${cart.id}/lines`, { sku: 'MUG-BLUE', quantity: 2 });
     expect((await guest.put('/v1/me/preferences', { theme: 'dark' })).status).to.equal(200);
+    expect((await guest.post('/v1/me/views', { productId: 'product_mug' })).status).to.equal(202);
+    const viewsOf = async (caller: Caller): Promise<string[]> =>
+      (await caller.get('/v1/me/export')).body.views.map((view: { productId: string }) => view.productId);
+    await eventually('the view is processed', async () => {
+      expect(await viewsOf(guest)).to.deep.equal(['product_mug']);
+    });
     const email = 'guest@accounts.example';
     const more = { guestToken: guestSession.token };
     const customer = await account(email, more);
@@ -198,6 +204,9 @@ function testAccounts(profile: TestProfile, engines: TestEngines): void {
       ]);
       expect((await logIn(email, PASSWORD, more)).status).to.equal(201);
     }
+    await eventually('the views are taken along', async () => {
+      expect(await viewsOf(customer)).to.deep.equal(['product_mug']);
+    });
     expect((await customer.get('/v1/me/preferences')).body).to.deep.equal({ theme: 'dark' });
     expect((await guest.get('/v1/me/preferences')).body).to.deep.equal({});
     const strange = await logIn(email, PASSWORD, { guestToken: 'abc' });

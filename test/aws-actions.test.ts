@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
+import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
 import { START } from '../domain/kernel/commit.js';
 import { streamId } from '../domain/kernel/stream.js';
@@ -17,6 +18,7 @@ import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed
 import { createDynamoIdempotency, IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { recordIdOf } from '../infra/idempotency/port.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
+import { type Actions, type Resource, STOCK_FILES } from '../infra/lambda/functions.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
 import { createS3Client, createS3Objects, OBJECTS_ACTIONS } from '../infra/objects/s3-objects.js';
 import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES, VIEW_STREAM } from '../infra/stores/dynamodb-store.js';
@@ -43,6 +45,9 @@ const REGION = 'eu-west-1';
 /** Stands for the bucket of objects. */
 const BUCKET = 'bucket';
 
+/** The bucket of files that people upload. */
+const FILES = 'files';
+
 /** What IAM must allow on each table, on the stream and on the bucket. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.events]: EVENT_STORE_ACTIONS,
@@ -57,6 +62,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // GetRecords is counted at the stream of commits.
   [VIEW_STREAM]: ['kinesis:ListShards', 'kinesis:GetShardIterator', ...RECORD_VIEWS_ACTIONS],
   [BUCKET]: OBJECTS_ACTIONS,
+};
+
+/** The places by the names that roles have for them. */
+const RESOURCE_OF: Readonly<Record<string, Resource>> = {
+  ...Object.fromEntries(Object.entries(TABLES).map(([resource, table]) => [table, resource as Resource])),
+  [STREAM]: 'stream',
+  [BUCKET]: 'objects',
+  [FILES]: 'files',
 };
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
@@ -148,6 +161,34 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     }
     expect([...made.keys()].filter((place) => !(place in ALLOWED))).to.deep.equal([]);
   });
+
+  it('of the role for stock files are those that an import of a stock file needs, and no more', async () => {
+    const bucket = `${local.COMMERCE_NAMESPACE}-${FILES}`;
+    const s3 = createS3Client({ region: REGION, endpoint: engines.aws() });
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    const Body = 'sku,location,receipt\nMUG-BLUE,main,5\n';
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'stock.csv', Body }));
+    s3.destroy();
+    await (await startShop(local)).stop();
+
+    const { stdout: staff } = await commerce(['staff', 'add', 'Jo', '--role', 'catalogue', '--json'], local);
+
+    proxy.forget();
+    const imported = await commerce(
+      ['import', 'stock', `s3://${bucket}/stock.csv`, '--staff', JSON.parse(staff).id],
+      onAws,
+    );
+    expect(imported.code, imported.stderr).to.equal(0);
+    expect(imported.stdout).to.include('1 receipts of 5 units');
+
+    const allowed: Actions = STOCK_FILES;
+    const made = proxy.actions(local.COMMERCE_NAMESPACE!);
+    for (const [place, actions] of made) {
+      const resource = RESOURCE_OF[place];
+      expect(resource && allowed[resource], place).to.include.members([...actions]);
+    }
+    expect([...made.get(FILES)!]).to.deep.equal(STOCK_FILES.files);
+  });
 });
 
 /** What customers and staff do. Tokens of staff are made only with engines of this machine. */
@@ -179,6 +220,8 @@ interface Recorder {
   url: string;
   /** The actions by table or stream, without the namespace. */
   actions(namespace: string): Map<string, Set<string>>;
+  /** The actions up to now. */
+  forget(): void;
   stop(): Promise<void>;
 }
 
@@ -207,6 +250,7 @@ async function startRecorder(target: string): Promise<Recorder> {
       }
       return found;
     },
+    forget: () => void calls.splice(0),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -235,7 +279,7 @@ function actionsOf({ method, url, headers }: IncomingMessage, body: Buffer): [pl
 function s3ActionsOf(method: string, { pathname }: URL): [string, string][] {
   const isOfObject = pathname.split('/').length > 2 && !pathname.endsWith('/');
   const action = method === 'PUT' ? 'PutObject' : isOfObject ? 'GetObject' : 'ListBucket';
-  return [[BUCKET, `s3:${action}`]];
+  return [[pathname.split('/')[1]?.endsWith(`-${FILES}`) ? FILES : BUCKET, `s3:${action}`]];
 }
 
 async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {

@@ -1,6 +1,7 @@
 // Buyers of the last units of one SKU, each in an environment of its own, as in Lambdas: no memory and no queue in common. The bench
 // `hot-sku` does the same with 2,000 buyers over four processes.
 import { expect } from 'chai';
+import { Unavailable } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
 import * as postgres from '../infra/event-store/postgres/postgres-event-store.js';
@@ -28,6 +29,25 @@ describeWith('postgres', 'Buyers without common memory on Postgres', (engines) =
     const pool = createPool({ url: await engines.freshDatabase() });
     await postgres.createEventsTable(pool);
     await expectSoldOut(postgres.createPostgresEventStore({ pool, codec }));
+    await pool.end();
+  });
+
+  it('leave no unit reserved once the agenda has recovered checkouts that could not commit theirs', async () => {
+    const pool = createPool({ url: await engines.freshDatabase() });
+    await postgres.createEventsTable(pool);
+    const store = postgres.createPostgresEventStore({ pool, codec });
+    const failing: EventStore = {
+      ...store,
+      append: async (...args) => {
+        if (JSON.stringify(args).includes('ReservationCommitted')) throw new Unavailable('the log', 'is away');
+        return store.append(...args);
+      },
+    };
+    const sku = freshName('RUSH');
+    await stockUp(store, sku, UNITS);
+    const { sold } = await serve([openEnvironment(failing)], { sku, buyers: UNITS });
+    expect(sold).to.equal(UNITS);
+    expect(await stockAtRest(store, sku, { recoverAfterMs: 0 })).to.include({ committed: UNITS, reserved: 0 });
     await pool.end();
   });
 });

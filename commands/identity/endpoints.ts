@@ -9,10 +9,11 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { ROLES } from '../../domain/kernel/role.js';
 import type { KeyedHash, SealFor } from '../../domain/kernel/seal.js';
 import { type GuestMerge, guestTokenSchema } from '../cart/guest-merge.js';
+import type { TakeViews } from '../view/take-along.js';
 import type { Accounts } from './accounts.js';
 import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
 import { passwordOf } from './password.js';
-import type { Attempts, Preferences, Session, Sessions, TokenIssuer } from './ports.js';
+import type { Attempts, InBackground, Preferences, Session, Sessions, TokenIssuer } from './ports.js';
 import { createRefreshTokens, REFRESH_TOKEN } from './refresh-token.js';
 
 const sessionAnswer = z
@@ -55,6 +56,8 @@ export interface SessionDeps {
   emailKeyOf: EmailKeyOf;
   guests: GuestMerge;
   preferences: Preferences;
+  takeViews: TakeViews;
+  inBackground: InBackground;
   keyedHash: KeyedHash;
   /** Seals the access token that is stored for a repeated refresh. */
   accessTokens: SealFor;
@@ -64,8 +67,20 @@ export interface SessionDeps {
 type OpenRequest = EndpointRequest<unknown, unknown, z.output<typeof sessionBody> | undefined>;
 
 export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
-  const { sessions, tokens, accounts, attempts, emailKeyOf, guests, preferences, keyedHash, accessTokens, clock } =
-    deps;
+  const {
+    sessions,
+    tokens,
+    accounts,
+    attempts,
+    emailKeyOf,
+    guests,
+    preferences,
+    takeViews,
+    inBackground,
+    keyedHash,
+    accessTokens,
+    clock,
+  } = deps;
   const refreshTokens = createRefreshTokens(keyedHash);
 
   async function open(request: OpenRequest): Promise<Reply> {
@@ -119,6 +134,7 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
     const wanted = await preferences.of(guestId);
     if (wanted && !(await preferences.of(customerId))) await preferences.put(customerId, wanted);
     if (wanted) await preferences.forget(guestId);
+    inBackground('views of a guest', () => takeViews(guestId, customerId)); // no log-in waits for recommendations
     return shown ? [[streamOf(shown.state.cartId), shown.position.commitNo]] : [];
   }
 
@@ -170,7 +186,7 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
       description:
         'Without a body, or with `{}`, it is the session of a new guest. A wrong password and an unknown address get the same ' +
         "answer. With `guestToken`, the guest's carts are merged into the customer's cart, once, and their preferences are taken " +
-        "along if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, and by " +
+        "along, the preferences if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, and by " +
         'account (`login` and `account`).',
       roles: ['public'],
       limit: 'session',

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
+import { customer } from '../../domain/customer/customer.js';
+import { customerOf } from '../../domain/kernel/endpoint.js';
+import { streamOf } from '../../domain/kernel/id.js';
 import { problemOf } from '../../test/call-endpoint.js';
-import { ADA, BOB, createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { ADA, BOB, createShop, GUEST, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
+import { createTakeViews } from './take-along.js';
 
 describe('Views', () => {
   let shop: Shop;
@@ -38,10 +43,30 @@ describe('Views', () => {
     expect(await viewedBy(ADA)).to.deep.equal([]);
   });
 
+  it('are refused once the customer is forgotten', async () => {
+    const customerId = customerOf(ADA);
+    const actor = { type: 'customer', id: customerId } as const;
+    const meta = { id: 'forget', issuedAt: Date.now(), correlationId: 'forget', actor };
+    await shop.runner.execute(customer, streamOf(customerId), { type: 'ForgetCustomer', customerId }, meta);
+    await problemOf(view('product_MUG'), 'rule_violated');
+    expect(await viewedBy(ADA)).to.deep.equal([]);
+  });
+
   it('leave nothing in the log', async () => {
     const before = [...shop.log.streams.keys()];
     await view('product_MUG');
     expect([...shop.log.streams.keys()]).to.deep.equal(before);
+  });
+
+  it('become the customer’s when a guest logs in, once', async () => {
+    for (const id of ['product_MUG', 'product_TEA']) await view(id, GUEST);
+    await view('product_TEA', ADA);
+    const { viewStream: views, sessionOf } = shop;
+    const takeViews = createTakeViews({ browsing: views.browsing, views, sessionOf });
+    await takeViews(the(GUEST.customerId), the(ADA.customerId));
+    await takeViews(the(GUEST.customerId), the(ADA.customerId));
+    expect(await viewedBy(ADA)).to.deep.equal(['product_TEA', 'product_MUG', 'product_TEA']);
+    expect(await viewedBy(GUEST)).to.deep.equal([]);
   });
 
   it('are gone when the customer is forgotten', async () => {

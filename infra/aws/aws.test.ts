@@ -310,7 +310,7 @@ describe('The AWS stacks', function () {
       expect(new Set(bodies).size).to.equal(1);
     });
 
-    it('let nobody update, delete, batch-write or PartiQL in the log, and only functions that run commands put', () => {
+    it('let nobody update, delete, batch-write or PartiQL in the log, and only those who run commands put', () => {
       each(stages, ({ stage, templates }) => {
         const log = `arn:aws:dynamodb:${stage.region}:${stage.account}:table/${stage.namespace}-events`;
         const putting: string[] = [];

@@ -38,6 +38,7 @@ export class DataStack extends Stack {
   readonly objectsName: string;
   /** Files that people upload, such as counts of the stock. */
   readonly files: s3.Bucket;
+  readonly filesName: string;
   readonly accessLogs: s3.Bucket;
   /** Lets a function connect to a store. */
   readonly clientGroups: Readonly<Record<EngineName, SecurityGroup>>;
@@ -85,7 +86,8 @@ export class DataStack extends Stack {
     this.accessLogs = this.accessLogBucket(stage);
     this.objectsName = `${namespace}-objects-${stage.account}`;
     this.objects = this.objectBucket(stage, key);
-    this.files = this.fileBucket(stage, key);
+    this.filesName = `${namespace}-files-${stage.account}`;
+    this.files = this.fileBucket(key);
 
     const engines = namesOf(PORTS);
     const groups = recordOf(engines, (engine) => this.group(`Store-${engine}`, `The store ${engine}`, network));
@@ -162,8 +164,8 @@ export class DataStack extends Stack {
     });
   }
 
-  private fileBucket({ namespace, account }: Stage, encryptionKey: Key): s3.Bucket {
-    return this.bucket('Files', `${namespace}-files-${account}`, {
+  private fileBucket(encryptionKey: Key): s3.Bucket {
+    return this.bucket('Files', this.filesName, {
       encryptionKey,
       lifecycleRules: [{ expiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
     });

@@ -3,12 +3,20 @@ import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as FunctionTarget } from 'aws-cdk-lib/aws-events-targets';
-import { type IRole, PolicyDocument, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  AccountRootPrincipal,
+  CompositePrincipal,
+  type IRole,
+  PolicyDocument,
+  type PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import { FUNCTIONS, type FunctionName, type QueueName } from '../lambda/functions.js';
+import { FUNCTIONS, type FunctionName, type QueueName, STOCK_FILES } from '../lambda/functions.js';
 import { SECRETS } from '../lambda/secrets.js';
 import { acknowledge } from './acknowledge.js';
 import type { DataStack } from './data-stack.js';
@@ -23,6 +31,8 @@ import {
   physicalName,
   reasonOfWildcard,
   roleArnOf,
+  STOCK_FILES_ROLE,
+  statementsFor,
   statementsOf,
 } from './statements.js';
 
@@ -51,6 +61,20 @@ export class FunctionsStack extends Stack {
     this.queues = { 'lost-batches': this.queue('lost-batches') };
     this.aliases = recordOf(namesOf(FUNCTIONS), (name) => this.deployed(name));
     for (const name of namesOf(FUNCTIONS)) this.addTriggers(name);
+    this.addStockFilesRole();
+  }
+
+  /** For people of this account who may assume it, and for a container that they start. */
+  private addStockFilesRole(): void {
+    const { stage, data } = this.props;
+    const statements = statementsFor(STOCK_FILES, this, { namespace: stage.namespace, data });
+    const role = new Role(this, `Role-${STOCK_FILES_ROLE}`, {
+      roleName: physicalName(stage.namespace, STOCK_FILES_ROLE),
+      description: 'Imports stock files: commerce import stock s3://...',
+      assumedBy: new CompositePrincipal(new AccountRootPrincipal(), new ServicePrincipal('ecs-tasks.amazonaws.com')),
+      inlinePolicies: { statements: new PolicyDocument({ statements }) },
+    });
+    this.acknowledgeWildcards(role, statements);
   }
 
   private deployed(name: FunctionName): lambda.Alias {
@@ -101,11 +125,15 @@ export class FunctionsStack extends Stack {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       inlinePolicies: { statements: new PolicyDocument({ statements }) },
     });
+    this.acknowledgeWildcards(role, statements);
+    // The CDK adds nothing to what is listed.
+    return role.withoutPolicyUpdates();
+  }
+
+  private acknowledgeWildcards(role: Role, statements: readonly PolicyStatement[]): void {
     const wildcards = statements.flatMap(({ resources }) => resources).filter((resource) => resource.includes('*'));
     const acknowledged = wildcards.map((resource) => [`IAM5[Resource::${resource}]`, reasonOfWildcard(resource)]);
     acknowledge(role, Object.fromEntries(acknowledged));
-    // The CDK adds nothing to what is listed.
-    return role.withoutPolicyUpdates();
   }
 
   private groupsOf(name: FunctionName): ISecurityGroup[] {

@@ -1,6 +1,7 @@
 // docs/iam.md from the synthesised templates: what each role may do.
 import { FUNCTIONS } from '../lambda/functions.js';
 import type { Stage } from './stages.js';
+import { STOCK_FILES_ROLE } from './statements.js';
 import type { Json, Templates } from './templates.js';
 
 export interface Allowed {
@@ -52,7 +53,8 @@ export function iamPage({ stage, templates }: { stage: Stage; templates: Templat
       );
   const functions = Object.keys(FUNCTIONS);
   const shared = rowsOf(functions[0] ?? '').filter((row) => functions.every((name) => rowsOf(name).includes(row)));
-  const others = [...new Set(statements.map(({ role }) => role))].filter((role) => !functions.includes(role)).sort();
+  const isOther = (role: string) => !functions.includes(role) && role !== STOCK_FILES_ROLE;
+  const others = [...new Set(statements.map(({ role }) => role))].filter(isOther).sort();
   const section = (role: string, rows: readonly string[]) => `### ${role}\n\n${TABLE}\n${rows.join('\n')}\n`;
   return `# IAM
 
@@ -62,7 +64,7 @@ fails if it is out of date, so a change of a right is a change of this page. Nam
 their own.
 
 Nobody can update, delete or batch-write in the table \`events\`, or change it by PartiQL: no role is allowed to, and the policy of
-the table itself denies it to everybody. It also denies \`PutItem\` to all but the functions that have it here.
+the table itself denies it to everybody. It also denies \`PutItem\` to all but the roles that have it here.
 
 ## Functions
 
@@ -81,6 +83,12 @@ ${functions
     ),
   )
   .join('\n')}
+## People
+
+No function reads the files that people upload. Whoever runs \`commerce import stock s3://…\`, or starts a container for it, takes on this
+role ([operating-aws.md](operating-aws.md#stock-files)).
+
+${section(STOCK_FILES_ROLE, rowsOf(STOCK_FILES_ROLE))}
 ## Services of AWS
 
 ${others.map((role) => section(role, rowsOf(role))).join('\n')}`;

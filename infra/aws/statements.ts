@@ -4,6 +4,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { KMS_ACTIONS } from '../crypto/kms-key-wrap.js';
 import { LOG_INDEX } from '../event-store/dynamodb/dynamodb-event-store.js';
 import {
+  type Actions,
   FUNCTIONS,
   type FunctionName,
   type LambdaFunction,
@@ -19,12 +20,18 @@ export function physicalName(namespace: string, name: string): string {
   return `${namespace}-${name}`;
 }
 
-export function roleArnOf(stack: Stack, namespace: string, name: FunctionName): string {
+/** The role of whoever imports stock files. */
+export const STOCK_FILES_ROLE = 'stock-files';
+
+export function roleArnOf(stack: Stack, namespace: string, name: FunctionName | typeof STOCK_FILES_ROLE): string {
   return stack.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: physicalName(namespace, name) });
 }
 
-/** The functions that may put commits, which are those that run commands or record who was shown personal data. */
-export const WRITERS = namesOf(FUNCTIONS).filter((name) => actionsOn(name, 'events').includes('dynamodb:PutItem'));
+/** Who may put commits: functions that run commands or record who was shown personal data, and whoever imports stock files. */
+export const WRITERS = [
+  ...namesOf(FUNCTIONS).filter((name) => actionsOn(name, 'events').includes('dynamodb:PutItem')),
+  STOCK_FILES_ROLE,
+] as const;
 
 export function actionsOn(name: FunctionName, resource: Resource): readonly string[] {
   return definitionOf(name).actions[resource] ?? [];
@@ -70,6 +77,7 @@ const WILDCARDS: readonly { of: RegExp; reason: string }[] = [
     reason: 'Network interfaces of functions and traces have no resources in IAM; neither gives access to data.',
   },
   { of: /:es:.*\/\*$/, reason: 'All paths of one domain; which indices a role may use is decided in the domain.' },
+  { of: /^arn:aws:s3:.*-files-/, reason: 'People choose the names of the files that they upload; they are only read.' },
   { of: /^arn:aws:s3:/, reason: 'All objects of one shop in one bucket, which nobody can delete or replace.' },
 ];
 
@@ -95,9 +103,7 @@ export function statementsOf(name: FunctionName, stack: Stack, props: Statements
   );
   const wrap = actionsOn(name, 'subjectKeys').length > 0 ? [allow(KMS_ACTIONS, [data.wrapKey.keyArn])] : [];
   return [
-    ...namesOf(definitionOf(name).actions).flatMap((resource) =>
-      statementsOn(resource, actionsOn(name, resource), stack, props),
-    ),
+    ...statementsFor(definitionOf(name).actions, stack, props),
     ...ofTriggers,
     ...readSecrets,
     ...wrap,
@@ -106,11 +112,20 @@ export function statementsOf(name: FunctionName, stack: Stack, props: Statements
   ];
 }
 
+/** The statements for actions on resources of the shop. */
+export function statementsFor(
+  actions: Actions,
+  stack: Stack,
+  props: Pick<StatementsProps, 'namespace' | 'data'>,
+): PolicyStatement[] {
+  return namesOf(actions).flatMap((resource) => statementsOn(resource, actions[resource] ?? [], stack, props));
+}
+
 function statementsOn(
   resource: Resource,
   actions: readonly string[],
   stack: Stack,
-  { data, namespace }: StatementsProps,
+  { data, namespace }: Pick<StatementsProps, 'namespace' | 'data'>,
 ): PolicyStatement[] {
   if (actions.length === 0) return [];
   switch (resource) {
@@ -118,8 +133,15 @@ function statementsOn(
       const onBucket = actions.filter((action) => action === 's3:ListBucket');
       const onObjects = actions.filter((action) => action !== 's3:ListBucket');
       const bucketArn = `arn:aws:s3:::${data.objectsName}`;
-      return [allow(onBucket, [bucketArn]), allow(onObjects, [`${bucketArn}/${namespace}/*`])];
+      return [
+        ...(onBucket.length > 0 ? [allow(onBucket, [bucketArn])] : []),
+        ...(onObjects.length > 0 ? [allow(onObjects, [`${bucketArn}/${namespace}/*`])] : []),
+      ];
     }
+    case 'files':
+      return [allow(actions, [`arn:aws:s3:::${data.filesName}/*`])];
+    case 'stream':
+      return [allow(actions, [data.stream.streamArn])];
     case 'views':
       return [allow(actions, [data.views.streamArn])];
     case 'opensearch':

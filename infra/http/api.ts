@@ -22,6 +22,7 @@ import { handlerOf } from './mount.js';
 import { createOnce } from './once.js';
 import { HttpProblem, toHttpProblem } from './problems.js';
 import { type Route, routing } from './routes.js';
+import { createWatching } from './watch.js';
 
 /** Answers by path, all for GET, beside the endpoints. */
 export type Pages = Record<string, (req: Request, res: Response) => Promise<Answer>>;
@@ -56,7 +57,7 @@ export function createApi(given: ApiDeps): express.Application {
     begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock, tracing),
     ...allowOrigins(corsOrigins),
   );
-  const deps = { admit, once, cursors: seals.cursors, metrics, clock, isBuffered };
+  const deps = { admit, once, cursors: seals.cursors, metrics, clock, sendChanges: createWatching(isBuffered) };
   app.use(
     routing([
       ...endpointRoutes(endpoints, (endpoint) => handlerOf(endpoint, deps)),

@@ -76,6 +76,12 @@ export const WATCH_EVERY_MS = 500;
 export const WATCH_FOR_MS = 20_000;
 export const WATCH_RETRY_MS = 1_000;
 
+/** Where nothing is sent before the end, as in a Lambda function, a watched answer is sent once, and the client asks again later. */
+export const WATCH_AGAIN_MS = 3_000;
+
+/** Answers that one caller watches at the same time, in each process. */
+export const MAX_WATCHED_PER_CALLER = 5;
+
 /** How long a browser may cache the answer to a preflight request, in seconds. */
 export const CORS_MAX_AGE_S = 600;
 

@@ -15,7 +15,7 @@ import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
 import type { Once } from './once.js';
 import { type Input, schemasOf, validatorOf } from './validation.js';
-import { sendChanges } from './watch.js';
+import type { SendChanges } from './watch.js';
 
 export interface MountDeps {
   admit: Admit;
@@ -23,12 +23,11 @@ export interface MountDeps {
   cursors: SealFor;
   metrics: HttpMetrics;
   clock: Clock;
-  /** Nothing of an answer is sent before its end. */
-  isBuffered: boolean;
+  sendChanges: SendChanges;
 }
 
 export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
-  const { admit, once, cursors, metrics, clock, isBuffered } = deps;
+  const { admit, once, cursors, metrics, clock, sendChanges } = deps;
   const { method, path, roles, idempotency, signedBy, isWatched } = endpoint;
   const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
@@ -83,7 +82,7 @@ export function handlerOf(endpoint: Endpoint, deps: MountDeps): RequestHandler {
           },
           execute,
         ));
-    if (isWatched) return sendChanges(req, res, answer, execute, { isBuffered });
+    if (isWatched) return sendChanges(req, res, `${caller.role} ${caller.id}`, answer, execute);
     if (answer.stream) return finishInParts(res, answer, answer.stream);
     finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };

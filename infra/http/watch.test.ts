@@ -12,7 +12,7 @@ import { the } from '../../test/the.js';
 import { unlimited } from '../../test/unlimited.js';
 import { createSeals } from '../crypto/seals.js';
 import { createApi } from './api.js';
-import { WATCH_EVERY_MS } from './limits.js';
+import { MAX_WATCHED_PER_CALLER, WATCH_EVERY_MS } from './limits.js';
 import { type RunningServer, startServer } from './server.js';
 
 /** A thing with a version. Asked without one, there is nothing. */
@@ -105,7 +105,23 @@ describe('A watched answer', function () {
     expect([answer.status, JSON.parse(text()).code]).to.deep.equal([404, 'not_found']);
   });
 
-  it('ends with its first event where nothing is sent before the end', async () => {
+  it('is refused to a caller who watches too much already, until a stream ends', async () => {
+    const server = await serve();
+    const open = [];
+    for (let n = 0; n < MAX_WATCHED_PER_CALLER; n++) open.push(await watch(server));
+    const { answer, ended, text } = await watch(server);
+    await ended;
+    expect([answer.status, JSON.parse(text()).code]).to.deep.equal([429, 'rate_limited']);
+    the(open[0]).leave();
+    await eventually('another one is accepted', async () => {
+      const another = await watch(server);
+      open.push(another);
+      expect(another.answer.status).to.equal(200);
+    });
+    for (const { leave } of open) leave();
+  });
+
+  it('ends at once where nothing is sent before the end', async () => {
     const { ended, events } = await watch(await serve(true));
     await ended;
     expect(events()).to.have.length(1);

@@ -57,6 +57,8 @@ describeWith('postgres', 'a guest’s session', (engines) => {
         emailKeyOf: createEmailKey(createKeyedHash(masterKey)),
         guests: { guestOf: async () => 'customer_guest', merge: async () => ({ shown: undefined, rejections: [] }) },
         preferences: createMemoryPreferences(),
+        takeViews: async () => {},
+        inBackground: () => {},
         keyedHash: createKeyedHash(masterKey),
         accessTokens: seals.accessTokens,
         clock,

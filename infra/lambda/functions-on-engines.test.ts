@@ -3,17 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import type {
-  ALBEvent,
-  APIGatewayProxyEvent,
-  Context,
-  EventBridgeEvent,
-  KinesisStreamBatchResponse,
-  KinesisStreamEvent,
-  SQSEvent,
-} from 'aws-lambda';
+import type { ALBEvent, APIGatewayProxyEvent, KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair } from 'jose';
+import pino from 'pino';
+import type Stripe from 'stripe';
 import { cart } from '../../domain/cart/cart.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -21,18 +15,32 @@ import { orderLines } from '../../domain/order/order-lines.js';
 import { STAFF, staff as staffList } from '../../domain/staff/staff.js';
 import { fillEmptyShop } from '../../scripts/sample-shop.js';
 import { describeWith } from '../../test/engines.js';
+import {
+  type Answer,
+  albEvent,
+  answerOf,
+  apiGatewayEvent,
+  contextOf,
+  lostBatch,
+  recordOf,
+  scheduled,
+} from '../../test/lambda-events.js';
 import { type Environment, eventually, PROFILES } from '../../test/running-shop.js';
+import { type StripeStandIn, startStripe } from '../../test/stripe/stand-in.js';
+import { signed } from '../../test/stripe/webhook-events.js';
 import { the } from '../../test/the.js';
 import { createKinesisClient } from '../aws.js';
 import { fromItem, type Item, toItem } from '../event-store/dynamodb/dynamodb-item.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { recordParts } from '../modules/aws/records.js';
-import { lazy } from '../modules/parts.js';
+import { constant, lazy } from '../modules/parts.js';
+import { remotePayments } from '../payments/remote-payments.js';
+import { connectStripe } from '../payments/stripe.js';
 import { TABLES, VIEW_STREAM } from '../stores/dynamodb-store.js';
 import { schemasOf } from '../stores/schemas.js';
 import { apiHandler } from './api.js';
-import { closeFunctions } from './invocation.js';
+import { closeFunctions, type Handler } from './invocation.js';
 import { type OpenFunction, openFunction } from './open.js';
 import { paymentParts } from './payments.js';
 import { relationalStoreParts } from './relational.js';
@@ -40,13 +48,6 @@ import { relationalStoreParts } from './relational.js';
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
-
-interface Answer {
-  status: number;
-  headers: Record<string, string>;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON
-  body: any;
-}
 
 describeWith(aws.engines, 'The Lambda functions on engines', function (engines) {
   this.timeout(240_000);
@@ -298,9 +299,153 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     }
   });
 
+  it('open an account, log in with the cart of the guest, show the account, and forget it', async () => {
+    const { guest } = await fillCart();
+    const account = { email: 'ada@functions.example', password: 'correct horse battery' };
+    const opened = await commands('identity', 'POST', '/v1/customers', undefined, { ...account, name: 'Ada' });
+    expect(opened.status, JSON.stringify(opened.body)).to.equal(201);
+    const session = await commands('identity', 'POST', '/v1/sessions', undefined, { ...account, guestToken: guest });
+    expect(session.status, JSON.stringify(session.body)).to.equal(201);
+    const token = session.body.token as string;
+    const mine = { Authorization: `Bearer ${token}` };
+    const preferred = await commands('order', 'PUT', '/v1/me/preferences', token, { theme: 'dark' });
+    expect(preferred.status, JSON.stringify(preferred.body)).to.equal(200);
+    expect((await queries('order', '/v1/me/preferences', mine)).body).to.deep.equal({ theme: 'dark' });
+    expect((await queries('identity', '/v1/customers/me', mine)).body).to.include({ name: 'Ada', guest: false });
+    expect(await project('postgres', await allRecords())).to.deep.equal({ batchItemFailures: [] });
+    const asked = { Authorization: `Bearer ${await staff('support')}` };
+    const found = await queries('identity', '/v1/customers', asked, { email: account.email });
+    expect(found.body.data[0]).to.include({ id: session.body.customerId, email: account.email });
+    const { body: cart } = await queries('order', '/v1/carts/current', mine);
+    expect(cart.lines.map(({ sku }: { sku: string }) => sku)).to.deep.equal(['MUG-BLUE']);
+    expect((await commands('identity', 'DELETE', '/v1/customers/me', token, {})).status).to.equal(204);
+    const again = await commands('identity', 'POST', '/v1/sessions', undefined, account);
+    expect(again.status, JSON.stringify(again.body)).to.equal(401);
+  });
+
   it('answer 400 to a query that is not encoded', async () => {
     const { status, body } = await queries('search', '/v1/search', {}, { q: '%E0%A4%A' });
     expect({ status, code: body.code }).to.deep.equal({ status: 400, code: 'invalid_request' });
+  });
+
+  describe('that take payments', () => {
+    const webhookSecret = 'whsec_of_these_tests';
+    let stripe: StripeStandIn;
+    /** Of the functions in this block: their payment provider is the function `payment-provider`. */
+    let order: Handler<APIGatewayProxyEvent | ALBEvent, unknown>;
+
+    before(async () => {
+      stripe = await startStripe();
+      Object.assign(process.env, {
+        STRIPE_SECRET_KEY: stripe.secretKey,
+        STRIPE_WEBHOOK_SECRET: webhookSecret,
+        STRIPE_API_URL: stripe.apiUrl,
+      });
+      const { handler: provide } = await import('./payment-provider.js');
+      // Between functions, calls and answers are JSON.
+      const { provider, methods } = remotePayments(async (asked) => {
+        const answer = await provide(JSON.parse(JSON.stringify(asked)), contextOf());
+        return JSON.parse(JSON.stringify(answer));
+      });
+      order = apiHandler('order-commands', {
+        ...relationalStoreParts,
+        ...paymentParts,
+        paymentService: constant({ name: 'stripe', providers: { stripe: provider }, methods }),
+      });
+    });
+
+    after(async () => {
+      await stripe?.stop();
+      for (const name of ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'STRIPE_API_URL']) delete process.env[name];
+    });
+
+    it('authorise at the checkout through the function that has the key of Stripe', async () => {
+      const { paymentId } = await orderByCard();
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+      expect(stripe.requests.map(({ method, path }) => `${method} ${path}`)).to.include('POST /v1/payment_intents');
+    });
+
+    it("record a capture whose answer was lost once Stripe's webhook tells of it", async () => {
+      const { paymentId, intent } = await dispatchWithLostCapture();
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+
+      const event = await eventOf(intent, 'payment_intent.succeeded');
+      const { body, signature } = signed(connectStripe(stripe), webhookSecret, event);
+      const refused = await webhook(body, signature.replace(/v1=./, 'v1=x'));
+      expect({ status: refused.status, code: refused.body.code }).to.deep.equal({
+        status: 400,
+        code: 'invalid_request',
+      });
+      const elsewhere = signed(connectStripe(stripe), 'whsec_of_somebody_else', event);
+      expect((await webhook(elsewhere.body, elsewhere.signature)).status).to.equal(400);
+      expect((await webhook(body.replace(intent, `${intent}x`), signature)).status).to.equal(400);
+      expect(await paymentOf(paymentId)).to.equal('authorised');
+
+      for (const attempt of ['first', 'repeated']) {
+        const { status, body: answer } = await webhook(body, signature);
+        expect({ status, answer }, attempt).to.deep.equal({ status: 200, answer: { received: true } });
+        expect(await paymentOf(paymentId)).to.equal('captured');
+      }
+    });
+
+    it('find a payment whose webhook was lost', async () => {
+      const { paymentId } = await dispatchWithLostCapture();
+      const lines: { kind?: string; paymentId?: string }[] = [];
+      const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+      const { paymentReconcilerHandler } = await import('./payment-reconciler.js');
+      // Payments that changed within the last minute are compared the next day.
+      const handler = paymentReconcilerHandler({ log: constant(log), clock: constant(() => Date.now() + 120_000) });
+      await handler(scheduled(), contextOf());
+      const found = lines.filter((line) => line.paymentId === paymentId);
+      expect(found.map(({ kind }) => kind)).to.include('captured');
+    });
+
+    async function orderByCard(): Promise<{ id: string; paymentId: string; intent: string }> {
+      const { guest, cartId } = await fillCart();
+      const { body: filled } = await queries('order', `/v1/carts/${cartId}`, { Authorization: `Bearer ${guest}` });
+      const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total: filled.total };
+      const made = await ask('POST', `/v1/carts/${cartId}/checkout`, guest, checkout);
+      const { data } = await connectStripe(stripe).paymentIntents.list({ limit: 1 });
+      return { id: made.id, paymentId: made.paymentId, intent: the(data[0]).id };
+    }
+
+    /** The package of Stripe repeats a request once if its connection breaks. */
+    async function dispatchWithLostCapture(): Promise<{ paymentId: string; intent: string }> {
+      const { id, paymentId, intent } = await orderByCard();
+      const support = await staff('support');
+      const { id: shipmentId } = await ask('POST', `/v1/orders/${id}/shipments`, support, {});
+      stripe.inject(/capture$/, 'reply lost', 'reply lost');
+      await ask('POST', `/v1/shipments/${shipmentId}/dispatch`, support, {});
+      return { paymentId, intent };
+    }
+
+    async function ask(httpMethod: string, path: string, token: string, body: object): Promise<Answer['body']> {
+      const answer = answerOf(await order(apiGatewayEvent({ httpMethod, path, token, body }), contextOf()));
+      expect(answer.status, JSON.stringify(answer.body)).to.be.within(200, 201);
+      return answer.body;
+    }
+
+    async function webhook(body: string, signature: string): Promise<Answer> {
+      const { handler } = await import('./payment-webhook.js');
+      const path = '/v1/webhooks/stripe';
+      const headers = { 'Stripe-Signature': signature };
+      const event = apiGatewayEvent({ httpMethod: 'POST', path, token: undefined, body, headers });
+      return answerOf(await handler(event, contextOf()));
+    }
+
+    async function eventOf(intent: string, wanted: Stripe.Event['type']): Promise<Stripe.Event> {
+      const { data } = await connectStripe(stripe).events.list({ limit: 100 });
+      const isIt = ({ type, data: { object } }: Stripe.Event) =>
+        type === wanted && (object as { id?: string }).id === intent;
+      return the(data.find(isIt));
+    }
+
+    async function paymentOf(paymentId: string): Promise<string> {
+      const support = { Authorization: `Bearer ${await staff('support')}` };
+      const { status, body } = await queries('payment', `/v1/payments/${paymentId}`, support);
+      expect(status, JSON.stringify(body)).to.equal(200);
+      return body.status;
+    }
   });
 
   // ── What people and AWS do ─────────────────────────────────────────────────────────────────────────────────────────
@@ -411,170 +556,3 @@ describeWith(aws.engines, 'The Lambda functions on engines', function (engines) 
     return recordOf(Buffer.from(JSON.stringify(change)), String(pk?.S));
   }
 });
-
-let sequence = 0n;
-
-/** https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html */
-function recordOf(data: Buffer, partitionKey: string): KinesisStreamEvent['Records'][number] {
-  const sequenceNumber = String(49590338271490256608559692538361571095921575989136588898n + sequence++);
-  return {
-    kinesis: {
-      kinesisSchemaVersion: '1.0',
-      partitionKey,
-      sequenceNumber,
-      data: data.toString('base64'),
-      approximateArrivalTimestamp: Date.now() / 1000,
-    },
-    eventSource: 'aws:kinesis',
-    eventVersion: '1.0',
-    eventID: `shardId-000000000006:${sequenceNumber}`,
-    eventName: 'aws:kinesis:record',
-    invokeIdentityArn: 'arn:aws:iam::123456789012:role/lambda-role',
-    awsRegion: 'eu-west-1',
-    eventSourceARN: 'arn:aws:kinesis:eu-west-1:123456789012:stream/shop-commits',
-  };
-}
-
-/** https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html, in a message of SQS. */
-function lostBatch(): SQSEvent {
-  const body = {
-    requestContext: {
-      requestId: 'c9b8fa9f',
-      functionArn: 'arn',
-      condition: 'RetryAttemptsExhausted',
-      approximateInvokeCount: 1,
-    },
-    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
-    version: '1.0',
-    timestamp: '2026-11-14T00:38:06.021Z',
-    KinesisBatchInfo: {
-      shardId: 'shardId-000000000001',
-      startSequenceNumber: '49601189658422359378836298521827638475320189012309704722',
-      endSequenceNumber: '49601189658422359378836298522902373528957594348623495186',
-      approximateArrivalOfFirstRecord: '2026-11-14T00:38:04.835Z',
-      approximateArrivalOfLastRecord: '2026-11-14T00:38:05.580Z',
-      batchSize: 500,
-      streamArn: 'arn:aws:kinesis:eu-west-1:123456789012:stream/shop-commits',
-    },
-  };
-  return {
-    Records: [
-      {
-        messageId: '059f36b4-87a3-44ab-83d2-661975830a7d',
-        receiptHandle: 'AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a',
-        body: JSON.stringify(body),
-        attributes: {
-          ApproximateReceiveCount: '1',
-          SentTimestamp: '1545082649183',
-          SenderId: 'AIDAIENQZJOLO23YVJ4VO',
-          ApproximateFirstReceiveTimestamp: '1545082649185',
-        },
-        messageAttributes: {},
-        md5OfBody: 'e4e68fb7bd0e697a0ae8f1bb342846b3',
-        eventSource: 'aws:sqs',
-        eventSourceARN: 'arn:aws:sqs:eu-west-1:123456789012:lost-batches',
-        awsRegion: 'eu-west-1',
-      },
-    ],
-  };
-}
-
-function scheduled(): EventBridgeEvent<'Scheduled Event', unknown> {
-  return {
-    version: '0',
-    id: '53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa',
-    'detail-type': 'Scheduled Event',
-    source: 'aws.events',
-    account: '123456789012',
-    time: '2026-11-08T16:53:06Z',
-    region: 'eu-west-1',
-    resources: ['arn:aws:events:eu-west-1:123456789012:rule/my-scheduled-rule'],
-    detail: {},
-  };
-}
-
-interface Asked {
-  httpMethod: string;
-  path: string;
-  token: string | undefined;
-  body: object;
-}
-
-/** https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
-function apiGatewayEvent({ httpMethod, path, token, body }: Asked): APIGatewayProxyEvent {
-  const headers: Record<string, string> = {
-    'Content-Type': 'application/json',
-    Host: 'abc123.execute-api.eu-west-1.amazonaws.com',
-    'Idempotency-Key': randomBytes(8).toString('hex'),
-    'X-Forwarded-For': '203.0.113.7',
-    'X-Forwarded-Proto': 'https',
-    ...(token && { Authorization: `Bearer ${token}` }),
-  };
-  return {
-    resource: '/{proxy+}',
-    path,
-    httpMethod,
-    headers,
-    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
-    queryStringParameters: null,
-    multiValueQueryStringParameters: null,
-    pathParameters: { proxy: path.slice(1) },
-    stageVariables: null,
-    requestContext: {
-      accountId: '123456789012',
-      apiId: 'abc123',
-      authorizer: { principalId: 'x', role: 'customer' },
-      protocol: 'HTTP/1.1',
-      httpMethod,
-      identity: { sourceIp: '203.0.113.7', userAgent: 'tests' } as never,
-      path: `/prod${path}`,
-      requestId: randomBytes(8).toString('hex'),
-      requestTimeEpoch: Date.now(),
-      resourceId: '123456',
-      resourcePath: '/{proxy+}',
-      stage: 'prod',
-    },
-    body: JSON.stringify(body),
-    isBase64Encoded: false,
-  };
-}
-
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html, with multi-value headers. */
-function albEvent(asked: { path: string; headers: Record<string, string>; query: Record<string, string> }): ALBEvent {
-  const headers = {
-    accept: 'application/json',
-    host: 'shop-alb.eu-west-1.elb.amazonaws.com',
-    'x-forwarded-for': '203.0.113.7',
-    'x-forwarded-port': '443',
-    'x-forwarded-proto': 'https',
-    ...asked.headers,
-  };
-  return {
-    requestContext: { elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/q/1' } },
-    httpMethod: 'GET',
-    path: asked.path,
-    multiValueQueryStringParameters: Object.fromEntries(
-      Object.entries(asked.query).map(([name, value]) => [name, [value]]),
-    ),
-    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
-    body: '',
-    isBase64Encoded: false,
-  };
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: the answer of either front
-function answerOf(result: any): Answer {
-  const headers = result.headers ?? {};
-  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {})) headers[name] = (values as string[])[0];
-  return { status: result.statusCode, headers, body: result.body ? JSON.parse(result.body) : undefined };
-}
-
-/** What is left of an invocation, in ms. The functions stop a second before. */
-function contextOf(leftMs = 60_000): Context {
-  const endsAt = Date.now() + leftMs;
-  return {
-    functionName: 'tests',
-    awsRequestId: randomBytes(8).toString('hex'),
-    getRemainingTimeInMillis: () => Math.max(0, endsAt - Date.now()),
-  } as Context;
-}

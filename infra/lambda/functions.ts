@@ -9,6 +9,7 @@ import { IDEMPOTENCY_ACTIONS } from '../idempotency/dynamodb-idempotency.js';
 import { CREDENTIALS_ACTIONS } from '../identity/credentials-dynamodb.js';
 import { PREFERENCES_ACTIONS } from '../identity/preferences-dynamodb.js';
 import { SESSIONS_ACTIONS } from '../identity/sessions-dynamodb.js';
+import { READ_FILES_ACTIONS } from '../objects/s3-files.js';
 import { OBJECTS_ACTIONS } from '../objects/s3-objects.js';
 import { STORE_MARK_ACTIONS, type TABLES } from '../stores/dynamodb-store.js';
 import type { SecretName } from './secrets.js';
@@ -31,8 +32,18 @@ export type Trigger =
 export type QueueName = 'lost-batches';
 export type EngineName = 'postgres' | 'mongodb' | 'opensearch' | 'redis';
 
-/** What IAM has to allow a function: on tables, on the bucket, on the stream of views, on the search domain, and on the function that asks Stripe. */
-export type Resource = keyof typeof TABLES | 'views' | 'objects' | 'opensearch' | 'payment-provider';
+/**
+ * What IAM has to allow: on tables, on the streams of commits and of views, on the buckets of objects and of uploaded files, on the
+ * search domain, and on the function that asks Stripe.
+ */
+export type Resource =
+  | keyof typeof TABLES
+  | 'stream'
+  | 'views'
+  | 'objects'
+  | 'files'
+  | 'opensearch'
+  | 'payment-provider';
 export type Actions = Partial<Record<Resource, readonly string[]>>;
 
 export interface LambdaFunction {
@@ -271,7 +282,7 @@ export const FUNCTIONS = {
   browsing: {
     ...projector('redis'),
     entry: 'infra/lambda/browsing.ts',
-    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: 10, maxAgeS: 3_600 }],
+    triggers: [{ kind: 'kinesis', stream: 'views', batchSize: 500, parallelism: 1, retries: -1, maxAgeS: 86_400 }],
     actions: { mark: READ_MARK },
   },
   /** Brings every store to the end of the log, whatever the stream has lost. A batch that a projector gave up starts it at once. */
@@ -333,3 +344,16 @@ export const FUNCTIONS = {
 } as const satisfies Record<string, LambdaFunction>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
+
+/**
+ * What `commerce import stock s3://…` needs, which people or a container run: no function reads uploaded files. The program opens a
+ * shop, so it also asks for the shards of the stream and for the bucket of objects.
+ */
+export const STOCK_FILES = {
+  events: EVENT_STORE_ACTIONS,
+  snapshots: SNAPSHOTS_ACTIONS,
+  mark: READ_MARK,
+  stream: ['kinesis:ListShards'],
+  objects: ['s3:ListBucket'],
+  files: READ_FILES_ACTIONS,
+} as const satisfies Actions;

@@ -6,6 +6,7 @@ import { createAccounts } from '../../commands/identity/accounts.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { createMailLinks } from '../../commands/identity/mails.js';
 import { opsEndpoints } from '../../commands/ops/endpoints.js';
+import { createTakeViews } from '../../commands/view/take-along.js';
 import { createPricing, writeSide } from '../../commands/write-side.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
@@ -68,6 +69,7 @@ export const endpointParts = {
       });
       const earliestOf = (id: string) => earliestTime(id, parts.clock());
       const attempts = createAttempts(rateLimiter);
+      const takeViews = createTakeViews({ ...parts, views: parts.viewStream });
       const guests = createGuestMerge({ ...parts, currentCarts });
       // What an account's own mails need is not opened for a person, so it is not recorded as opened.
       const accounts = createAccounts({
@@ -81,7 +83,7 @@ export const endpointParts = {
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
-        ...sessionEndpoints({ ...parts, accounts, attempts, guests, accessTokens: seals.accessTokens }),
+        ...sessionEndpoints({ ...parts, accounts, attempts, guests, takeViews, accessTokens: seals.accessTokens }),
         ...accountEndpoints({ ...parts, inBackground, accounts, attempts }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,

@@ -35,7 +35,6 @@ import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { createPasswords } from '../identity/passwords.js';
 import { findPreviousTokenKey, loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
-import { derivedId } from '../ids.js';
 import { loggedError } from '../logged-error.js';
 import { createInBackground } from '../mail/in-background.js';
 import { countConflicts } from '../metrics/append-conflicts.js';
@@ -79,7 +78,7 @@ export const shopParts = {
 
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  sessionOf: constant((customerId: string) => derivedId('views', customerId)),
+  sessionOf: ({ keyedHash }) => lazy(() => (customerId) => keyedHash('views', customerId)),
 
   personal: ({ subjectKeys: keys, keyWrap, countedLog: log }) =>
     lazy(() => {

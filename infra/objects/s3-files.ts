@@ -11,6 +11,9 @@ interface Place {
   Key: string;
 }
 
+/** What IAM has to allow whoever reads files. */
+export const READ_FILES_ACTIONS = ['s3:GetObject'] as const;
+
 const S3_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]+)\/(.+)$/;
 
 export function createS3Files(client: S3Client): BulkFiles {

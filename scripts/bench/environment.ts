@@ -1,9 +1,11 @@
 // One environment of a command Lambda: the checkout on a command path of its own, which shares no memory with any other.
-
+import { setTimeout as pause } from 'node:timers/promises';
 import { orThrow } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
+import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
+import { orderOfReservation } from '../../domain/stock/commitments.js';
 import { type StockItem, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createDynamoClient } from '../../infra/aws.js';
 import { createDynamoEventStore } from '../../infra/event-store/dynamodb/dynamodb-event-store.js';
@@ -19,6 +21,8 @@ const PAYMENT_MS = 100;
 export interface Environment {
   /** Checks out one unit. True if it was sold, false if it was out of stock; throws otherwise. */
   buy(sku: string): Promise<boolean>;
+  /** Continues a checkout whose request has left something, as the agenda does. */
+  recover(orderId: string): Promise<unknown>;
 }
 
 export function openEnvironment(store: EventStore): Environment {
@@ -26,7 +30,7 @@ export function openEnvironment(store: EventStore): Environment {
   const slow: typeof provider = {
     ...provider,
     async authorise(request) {
-      await new Promise((resolve) => setTimeout(resolve, PAYMENT_MS));
+      await pause(PAYMENT_MS);
       return provider.authorise(request);
     },
   };
@@ -37,6 +41,7 @@ export function openEnvironment(store: EventStore): Environment {
     log: { warn: () => {} },
   });
   return {
+    recover: (orderId) => checkout.recover(orderId),
     async buy(sku) {
       // Without a cart, so that only the checkout is measured.
       const { cartId: _, ...contents } = orderOf([{ sku, title: 'The last ones', quantity: 1, unitPrice: 895 }]);
@@ -111,20 +116,27 @@ export async function stockUp(store: EventStore, sku: string, quantity: number):
   orThrow(await runner.execute(stockItem, stockStream(item), receipt, meta()));
 }
 
-/** What is committed behind an answer and fails stays reserved here, because no agenda runs that would try again. */
-const AT_REST_WITHIN_MS = 30_000;
-
-/** The stock item once no checkout holds units any more. The reservations are committed behind the answers. Throws if some stay. */
-export async function stockAtRest(store: EventStore, sku: string): Promise<NonNullable<StockItem>> {
+/**
+ * The stock item once no checkout holds units any more. Reservations are committed behind the answers. What has failed there is left
+ * to the agenda, which recovers a checkout `RECOVER_AFTER_MS` after its request has stopped: so does this. Throws if units stay reserved.
+ */
+export async function stockAtRest(
+  store: EventStore,
+  sku: string,
+  { recoverAfterMs = RECOVER_AFTER_MS } = {},
+): Promise<NonNullable<StockItem>> {
   const runner = runnerOn(store);
   const stream = stockStream({ sku, location: DEFAULT_LOCATION });
-  for (const giveUpAt = Date.now() + AT_REST_WITHIN_MS; ; ) {
-    const { state } = await runner.load(stockItem, stream);
-    if (state.reserved === 0) return state;
-    if (Date.now() > giveUpAt)
-      throw new Error(
-        `${state.reserved} units of ${sku} are still reserved ${AT_REST_WITHIN_MS / 1000} s after the last answer.`,
-      );
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  const load = async () => (await runner.load(stockItem, stream)).state;
+  for (const until = Date.now() + recoverAfterMs; Date.now() < until; await pause(50)) {
+    const item = await load();
+    if (item.reserved === 0) return item;
   }
+  const { recover } = openEnvironment(store);
+  for (const reservationId of Object.values((await load()).reservations).flatMap(Object.keys)) {
+    await recover(orderOfReservation({ reservationId }));
+  }
+  const item = await load();
+  if (item.reserved > 0) throw new Error(`${item.reserved} units of ${sku} are still reserved after the recovery.`);
+  return item;
 }

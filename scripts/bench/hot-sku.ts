@@ -22,7 +22,7 @@ const UNITS = 100;
 /** Local engines accept any region. */
 const REGION = 'us-east-1';
 
-const HOW = `the longest wait of ${BUYERS} buyers who check out ${UNITS} units of one SKU at once, over ${PROCESSES} processes of ${ENVIRONMENTS} environments without common memory; the bench fails unless exactly ${UNITS} are sold and all others are out of stock`;
+const HOW = `the longest wait of ${BUYERS} buyers who check out ${UNITS} units of one SKU at once, over ${PROCESSES} processes of ${ENVIRONMENTS} environments without common memory; the bench fails unless exactly ${UNITS} are sold, all others are out of stock, and none is reserved after the agenda's recovery`;
 
 export const hotSku: FigureBench = {
   kind: 'figure',
