@@ -10,6 +10,9 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const SET_UP_BUDGET_MS = 30_000;
 const LOOK_TIMEOUT_MS = 10_000;
 
+/** Node warns of a leak beyond so many listeners. */
+const MAX_LISTENERS = 100;
+
 /** Advisory lock of all processes that create tables. */
 const SCHEMA_LOCK = 7_236_115;
 
@@ -40,6 +43,8 @@ export function createPool({ url, searchPath, max = 10, warn = () => {} }: PoolO
     keepAlive: true,
     types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
   });
+  // Each read model listens, too.
+  pool.setMaxListeners(MAX_LISTENERS);
   // Without listeners a server that stops would end this process. The borrower of a broken connection gets the error at its next
   // statement. One listener stays permanently, because a connection may report twice that it broke.
   pool.on('error', (error) => {

@@ -9,8 +9,10 @@ import { toItem } from '../infra/event-store/dynamodb/dynamodb-item.js';
 import { createMemoryLog } from '../infra/event-store/memory.js';
 import { randomId } from '../infra/ids.js';
 import { agenda } from '../projections/models/agenda.js';
+import { alsoBought } from '../projections/models/also-bought.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { currentCarts } from '../projections/models/current-carts.js';
+import { customers } from '../projections/models/customers.js';
 import { orders } from '../projections/models/orders.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
@@ -26,10 +28,10 @@ const codec = createCommitCodec(eventTypes);
 
 /** As `MODELS` in infra/modules/read-models.ts, by the engines of the profile `aws`. */
 const STORES: Record<string, readonly Projection<never, never>[]> = {
-  postgres: [orders, stock, currentCarts, agenda],
+  postgres: [orders, stock, currentCarts, customers, agenda],
   mongodb: [catalogue],
   opensearch: [productSearch],
-  redis: [productPage, unitsSold],
+  redis: [productPage, alsoBought, unitsSold],
 };
 
 /** Numbers of bytes depend on the length of ids, and may be so far off. */

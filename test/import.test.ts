@@ -427,7 +427,9 @@ function comparable({ agenda, orders, catalogue, productPage, productSearch, ...
 }
 
 function unversioned(documents: Documents): Documents {
-  return Object.fromEntries(Object.entries(documents).map(([key, { version, publishedAt, ...document }]) => [key, document]));
+  return Object.fromEntries(
+    Object.entries(documents).map(([key, { version, publishedAt, ...document }]) => [key, document]),
+  );
 }
 
 function viewsOf(orders: Documents): SealedOrderView[] {

@@ -85,13 +85,14 @@ export const stockEvents = {
    * popularity it adds to; events from before it was recorded lack it.
    */
   StockShipped: {
-    version: 1,
+    version: 2,
     data: z.strictObject({
       ...reservation,
       ...partOf,
       atOnce: z.literal(true).optional(),
       productId: productIdSchema.optional(),
     }),
+    upcast: { 1: (data: object) => data },
   },
   /**
    * Units on their way to another location, until that one records their arrival under the same movement id. The `productId`

@@ -147,6 +147,8 @@ if (process.env.DEPLOYED === '1') {
         REDIS_URL_SECRET_ARN: undefined,
         COMMERCE_REDIS_CLUSTER: '0',
         NODE_EXTRA_CA_CERTS: undefined,
+        // A guest gets no mail.
+        SMTP_URL_SECRET_ARN: undefined,
       };
     }
 

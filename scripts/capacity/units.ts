@@ -14,7 +14,7 @@ export const ORDER = {
   itemBytes: 23_100,
   recordBytes: 32_200,
   /** Documents that its commits touch, by store. Batches write fewer. */
-  documents: { postgres: 37, mongodb: 0, opensearch: 0, redis: 2 },
+  documents: { postgres: 37, mongodb: 0, opensearch: 2, redis: 5 },
 } as const;
 
 /** Records of idempotency: a claim and an answer for each request with a key. */
