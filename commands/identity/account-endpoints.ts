@@ -53,7 +53,7 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       answers: { 201: registrationAnswer },
       async handle(request) {
         const { email, password, name } = request.body;
-        await attempts.count('account', emailKeyOf(email));
+        await attempts.count('mail', emailKeyOf(email));
         const passwordHash = await passwords.hash(password); // its time depends on how many wait
         const even = pause(evenAnswerMs);
         await accounts.register({ email, passwordHash, name }, request);
@@ -72,7 +72,7 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       body: z.strictObject({ email: emailSchema }),
       answers: { 202: z.void() },
       async handle({ body: { email } }) {
-        await attempts.count('account', emailKeyOf(email));
+        await attempts.count('mail', emailKeyOf(email));
         inBackground('password reset', () => accounts.requestReset(email));
         await pause(evenAnswerMs);
         return { status: 202 };

@@ -180,21 +180,27 @@ describe('Accounts', () => {
       }),
     ];
     const call = callerOf(endpoints);
-    const codeOf = (target: string, body: object) =>
-      call(target, { body }).then(
+    const codeOf = (target: string, body: object, address = '192.0.2.1') =>
+      call(target, { body, address }).then(
         () => 'none',
         (error: { code: string }) => error.code,
       );
-    const tries = async (email: string, times: number) => {
+    const tries = async (email: string, times: number, address?: string) => {
       const codes: string[] = [];
-      for (let n = 0; n < times; n++) codes.push(await codeOf('post /v1/sessions', { email, password: 'wrong one' }));
+      const body = { email, password: 'wrong one' };
+      for (let n = 0; n < times; n++) codes.push(await codeOf('post /v1/sessions', body, address));
       return codes;
     };
     const refused = (times: number) => Array.from({ length: times }, () => 'unauthenticated');
     expect(await tries(EMAIL, 6)).to.deep.equal([...refused(5), 'rate_limited']);
     expect(await tries('bob@example.com', 4)).to.deep.equal(refused(4));
     expect(await tries('eve@example.com', 1), 'the tenth of this client was the last').to.deep.equal(['rate_limited']);
-    expect(await codeOf('post /v1/customers', ADA)).to.equal('rate_limited');
+    expect(await tries(EMAIL, 1, '192.0.2.2'), 'the owner is not locked out').to.deep.equal(refused(1));
+    for (let n = 3; n < 12; n++) await tries(EMAIL, 5, `192.0.2.${n}`);
+    expect(await tries(EMAIL, 1, '192.0.2.12'), 'the fiftieth of this account was the last').to.deep.equal(['rate_limited']);
+    expect(await tries('bob@example.com', 1, '192.0.2.12')).to.deep.equal(refused(1));
+    for (let n = 0; n < 4; n++) await codeOf('post /v1/password-resets', { email: EMAIL });
+    expect(await codeOf('post /v1/customers', ADA), 'a log-in counts for no mail').to.equal('none');
     expect(await codeOf('post /v1/password-resets', { email: EMAIL.toUpperCase() })).to.equal('rate_limited');
     expect(await codeOf('post /v1/password-resets', { email: 'carl@example.com' })).to.equal('none');
   });

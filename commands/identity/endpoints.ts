@@ -86,11 +86,13 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
   async function open(request: OpenRequest): Promise<Reply> {
     const { email, password, guestToken } = request.body ?? {};
     if (email === undefined || password === undefined) {
-      return shown(await opened(request.newId('customer'), true, request));
+      return answered(await opened(request.newId('customer'), true, request));
     }
     const guestId = guestToken === undefined ? undefined : await guests.guestOf(guestToken);
     await attempts.count('login', request.address);
-    await attempts.count('account', emailKeyOf(email));
+    const account = emailKeyOf(email);
+    await attempts.count('attempt', `${request.address} ${account}`); // first, so that one address does not use up the next limit
+    await attempts.count('account', account);
     const authenticated = await accounts.authenticate(email, password);
     if (authenticated === undefined) throw wrong();
     const { customerId } = authenticated;
@@ -101,7 +103,7 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
       throw wrong();
     }
     const seen = guestId === undefined ? [] : await takeAlong(guestId, customerId, request);
-    return { ...(await shown(session)), seen };
+    return { ...(await answered(session)), seen };
   }
 
   async function opened(customerId: string, guest: boolean, { newId }: OpenRequest): Promise<Session> {
@@ -116,7 +118,7 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
     return session;
   }
 
-  async function shown(session: Session): Promise<Reply> {
+  async function answered(session: Session): Promise<Reply> {
     return { status: 201, body: answer(session, await accessTokenOf(session)) };
   }
 
@@ -186,8 +188,8 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
       description:
         'Without a body, or with `{}`, it is the session of a new guest. A wrong password and an unknown address get the same ' +
         "answer. With `guestToken`, the guest's carts are merged into the customer's cart, once, and their preferences are taken " +
-        "along, the preferences if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, and by " +
-        'account (`login` and `account`).',
+        "along, the preferences if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, by " +
+        'both, and by account (`login`, `attempt` and `account`).',
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',

@@ -97,8 +97,11 @@ export interface Mailer {
 export type InBackground = (name: string, work: () => Promise<unknown>) => void;
 
 export interface Attempts {
-  /** Counts an attempt: by the address of a client, or by the account that it is about. Throws `rate_limited`. */
-  count(limit: 'login' | 'account', key: string): Promise<void>;
+  /**
+   * Counts an attempt: by the address of a client (`login`), by this and the account (`attempt`), or by the account or the e-mail
+   * address that it is about. Throws `rate_limited`.
+   */
+  count(limit: 'login' | 'attempt' | 'account' | 'mail', key: string): Promise<void>;
 }
 
 /** Settings of a customer or guest, as JSON. */
