@@ -9,8 +9,8 @@ import { createAttempts } from '../../infra/rate-limits/attempts.js';
 import { createMemoryRateLimiter } from '../../infra/rate-limits/memory.js';
 import { DEFAULT_QUOTAS } from '../../infra/rate-limits/port.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
-import { createShop, type Shop } from '../../test/shop.js';
 import { plainPasswords } from '../../test/memory-accounts.js';
+import { createShop, type Shop } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { accountEndpoints } from './account-endpoints.js';
 import { sessionEndpoints } from './endpoints.js';
@@ -197,7 +197,9 @@ describe('Accounts', () => {
     expect(await tries('eve@example.com', 1), 'the tenth of this client was the last').to.deep.equal(['rate_limited']);
     expect(await tries(EMAIL, 1, '192.0.2.2'), 'the owner is not locked out').to.deep.equal(refused(1));
     for (let n = 3; n < 12; n++) await tries(EMAIL, 5, `192.0.2.${n}`);
-    expect(await tries(EMAIL, 1, '192.0.2.12'), 'the fiftieth of this account was the last').to.deep.equal(['rate_limited']);
+    expect(await tries(EMAIL, 1, '192.0.2.12'), 'the fiftieth of this account was the last').to.deep.equal([
+      'rate_limited',
+    ]);
     expect(await tries('bob@example.com', 1, '192.0.2.12')).to.deep.equal(refused(1));
     for (let n = 0; n < 4; n++) await codeOf('post /v1/password-resets', { email: EMAIL });
     expect(await codeOf('post /v1/customers', ADA), 'a log-in counts for no mail').to.equal('none');

@@ -83,7 +83,15 @@ export const endpointParts = {
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
-        ...sessionEndpoints({ ...parts, inBackground, accounts, attempts, guests, takeViews, accessTokens: seals.accessTokens }),
+        ...sessionEndpoints({
+          ...parts,
+          inBackground,
+          accounts,
+          attempts,
+          guests,
+          takeViews,
+          accessTokens: seals.accessTokens,
+        }),
         ...accountEndpoints({ ...parts, inBackground, accounts, attempts }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
