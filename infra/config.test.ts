@@ -114,7 +114,9 @@ describe('The configuration of rate limits', () => {
   const variables = {
     COMMERCE_RATE_LIMIT_SESSIONS: 'session',
     COMMERCE_RATE_LIMIT_LOGINS: 'login',
+    COMMERCE_RATE_LIMIT_ATTEMPTS: 'attempt',
     COMMERCE_RATE_LIMIT_ACCOUNTS: 'account',
+    COMMERCE_RATE_LIMIT_MAILS: 'mail',
     COMMERCE_RATE_LIMIT_COUPONS: 'coupon',
     COMMERCE_RATE_LIMIT_EXPORTS: 'export',
     COMMERCE_RATE_LIMIT_REQUESTS: 'caller',

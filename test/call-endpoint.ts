@@ -13,6 +13,8 @@ export interface Call {
   body?: unknown;
   query?: Record<string, string>;
   caller?: Caller;
+  /** Of the client. */
+  address?: string;
   seen?: ReadonlyMap<StreamId, number>;
   /** A repeat with the same key issues the same commands and ids, with the time of the first call. */
   key?: string;
@@ -42,7 +44,7 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
       body: endpoint.body?.parse(call.body),
       caller,
       requestId: 'request',
-      address: '192.0.2.1',
+      address: call.address ?? '192.0.2.1',
       seen: call.seen ?? new Map(),
       waitMs: 0,
       cursors: seals.cursors(JSON.stringify([endpoint.path, params])),

@@ -9,6 +9,12 @@ export function createMemoryCredentials(): Credentials {
     async setPassword(customerId, hash) {
       passwords.set(customerId, hash);
     },
+    async resetPassword(customerId, hash, tokenHash, now) {
+      const token = tokens.get(customerId)?.reset;
+      if (token?.hash !== tokenHash || token.expiresAt <= now) return false;
+      passwords.set(customerId, hash);
+      return true;
+    },
     async keepToken(customerId, purpose, token, notSince) {
       const kept = tokens.get(customerId) ?? {};
       if ((kept[purpose]?.sentAt ?? 0) > notSince) return false;

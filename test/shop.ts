@@ -130,6 +130,7 @@ export function createShop({
   const mails: Mail[] = [];
   const credentials = createMemoryCredentials();
   const ended: string[] = [];
+  const accountSessions = { endAll: async (customerId: string) => void ended.push(customerId) };
   let secrets = 0;
   const accounts = createAccounts({
     runner,
@@ -138,7 +139,7 @@ export function createShop({
     keyedHash: createKeyedHash(Buffer.alloc(32)),
     passwords: plainPasswords,
     credentials,
-    sessions: { endAll: async (customerId) => void ended.push(customerId) },
+    sessions: accountSessions,
     mailer: { send: async (mail) => void mails.push(mail) },
     mailLinks: createMailLinks('https://shop.example/'),
     inBackground: (_, work) => void work(),
@@ -150,7 +151,9 @@ export function createShop({
       accounts,
       attempts: { count: async () => {} },
       emailKeyOf,
+      passwords: plainPasswords,
       inBackground: (_, work) => void work(),
+      evenAnswerMs: 0,
       pause: async () => {},
     }),
     ...writeSide({
@@ -247,6 +250,8 @@ export function createShop({
     guests,
     preferences,
     accounts,
+    accountSessions,
+    credentials,
     mails,
     ended,
     ship,

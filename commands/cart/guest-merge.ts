@@ -1,8 +1,9 @@
 // Merges a guest's carts into the customer's cart, once: when the guest logs in, and whenever it is asked for.
 import { z } from 'zod';
 import { type Cart, cart, isFrozen } from '../../domain/cart/cart.js';
+import { customer } from '../../domain/customer/customer.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
-import { invalidField } from '../../domain/kernel/errors.js';
+import { invalidField, orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
@@ -45,6 +46,10 @@ export function createGuestMerge({ runner, currentCarts, tokens }: GuestMergeDep
   async function merge(guestId: string, request: EndpointRequest) {
     const customerId = customerOf(request.caller);
     if (guestId === customerId) return { shown: await currentCarts.of(customerId, request), rejections: [] };
+    // Also a guest without a cart to merge may have orders and views.
+    const identify = { type: 'IdentifyGuest', customerId, guestId } as const;
+    const { expectedVersion: _, ...meta } = request.command('identify guest'); // it is of a cart
+    orThrow(await runner.execute(customer, streamOf(customerId), identify, meta));
     const carts = await customerCarts.ofGuest(guestId);
     let own = (await currentCarts.of(customerId, request)) ?? (await takenBefore(carts, customerId));
     const places = own ? [own.state.cartId] : [];

@@ -6,9 +6,9 @@ import { customerNameSchema } from '../../domain/customer/events.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { type Accounts, MAIL_TOKEN } from './accounts.js';
-import { EVEN_ANSWER_MS, MIN_PASSWORD_CHARS } from './limits.js';
+import { MIN_PASSWORD_CHARS } from './limits.js';
 import { passwordOf } from './password.js';
-import type { Attempts, InBackground } from './ports.js';
+import type { Attempts, InBackground, Passwords } from './ports.js';
 
 const passwordSchema = passwordOf(MIN_PASSWORD_CHARS);
 
@@ -24,12 +24,15 @@ export interface AccountEndpointsDeps {
   accounts: Accounts;
   attempts: Attempts;
   emailKeyOf: EmailKeyOf;
+  passwords: Pick<Passwords, 'hash'>;
   inBackground: InBackground;
+  /** Time of the answers that must not tell whether there is an account. */
+  evenAnswerMs: number;
   pause?: (ms: number) => Promise<unknown>;
 }
 
 export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
-  const { accounts, attempts, emailKeyOf, inBackground, pause = delay } = deps;
+  const { accounts, attempts, emailKeyOf, passwords, inBackground, evenAnswerMs, pause = delay } = deps;
 
   return [
     endpoint({
@@ -50,9 +53,10 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       answers: { 201: registrationAnswer },
       async handle(request) {
         const { email, password, name } = request.body;
-        await attempts.count('account', emailKeyOf(email));
-        const even = pause(EVEN_ANSWER_MS);
-        await accounts.register({ email, password, name }, request);
+        await attempts.count('mail', emailKeyOf(email));
+        const passwordHash = await passwords.hash(password); // its time depends on how many wait
+        const even = pause(evenAnswerMs);
+        await accounts.register({ email, passwordHash, name }, request);
         await even;
         return { status: 201, body: { email, name } };
       },
@@ -68,9 +72,9 @@ export function accountEndpoints(deps: AccountEndpointsDeps): Endpoint[] {
       body: z.strictObject({ email: emailSchema }),
       answers: { 202: z.void() },
       async handle({ body: { email } }) {
-        await attempts.count('account', emailKeyOf(email));
+        await attempts.count('mail', emailKeyOf(email));
         inBackground('password reset', () => accounts.requestReset(email));
-        await pause(EVEN_ANSWER_MS);
+        await pause(evenAnswerMs);
         return { status: 202 };
       },
     }),

@@ -21,16 +21,26 @@ export const MAIL_TOKEN = /^([A-Za-z0-9._-]{1,50})\.([\w-]{22})$/;
 
 type Request = Pick<EndpointRequest, 'command' | 'newId'>;
 
+export interface Authenticated {
+  customerId: string;
+  passwordHash: string;
+}
+
 export interface Accounts {
   /** Opens an account. If the address has one, its owner gets a mail instead; the caller cannot tell the difference. */
-  register(wanted: { email: string; password: string; name: string }, request: Request): Promise<void>;
+  register(wanted: { email: string; passwordHash: string; name: string }, request: Request): Promise<void>;
   /** The customer whose password it is. Undefined after the same time for a wrong password and an unknown address. */
-  authenticate(email: string, password: string): Promise<string | undefined>;
+  authenticate(email: string, password: string): Promise<Authenticated | undefined>;
+  /** Whether the password is still the one with which the customer was authenticated. */
+  isCurrent(authenticated: Authenticated): Promise<boolean>;
   /** Sends a mail with a token for a new password, if the address has an account. */
   requestReset(email: string): Promise<void>;
   /** Throws `not_found` for a token with which no password can be set. */
   findReset(token: string): Promise<void>;
-  /** Throws `not_found` for a token that was used, has expired or was never sent. All sessions of the customer end. */
+  /**
+   * Throws `not_found` for a token that was used, has expired or was never sent. All sessions of the customer end. If it fails
+   * otherwise, the token still works, and a repeat completes it. Of concurrent calls the one succeeds whose password is valid then.
+   */
   resetPassword(token: string, password: string, request: Pick<Request, 'command'>): Promise<void>;
   /** Throws `not_found` as above. */
   verifyEmail(token: string, request: Pick<Request, 'command'>): Promise<void>;
@@ -57,24 +67,46 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const { inBackground, clock, newSecret } = deps;
 
   async function register(
-    { email, password, name }: { email: string; password: string; name: string },
-    { command, newId }: Request,
+    wanted: { email: string; passwordHash: string; name: string },
+    request: Request,
   ): Promise<void> {
-    const hash = await passwords.hash(password);
-    const emailKey = emailKeyOf(email);
+    const emailKey = emailKeyOf(wanted.email);
+    const owner = await openOrOwner(emailKey, wanted, request, '');
+    if (owner === undefined) return;
+    // The one who had the address is just being forgotten, so it is free.
+    const release = { type: 'ReleaseEmail', emailKey, customerId: owner } as const;
+    orThrow(await runner.execute(emailClaim, emailClaimStream(emailKey), release, request.command('release')));
+    if ((await openOrOwner(emailKey, wanted, request, ' again')) !== undefined) {
+      throw new Problem('conflict', 'The address has just changed its owner; try again.');
+    }
+  }
+
+  /** The owner of the address if they are forgotten. Otherwise it has an account afterwards. */
+  async function openOrOwner(
+    emailKey: string,
+    { email, passwordHash, name }: { email: string; passwordHash: string; name: string },
+    { command, newId }: Request,
+    step: string,
+  ): Promise<string | undefined> {
     const claim = { type: 'ClaimEmail', emailKey, customerId: newId('customer') } as const;
-    const claimed = orThrow(await runner.execute(emailClaim, emailClaimStream(emailKey), claim, command('claim')));
+    const stream = emailClaimStream(emailKey);
+    const claimed = orThrow(await runner.execute(emailClaim, stream, claim, command(`claim${step}`)));
     const { owner: customerId = claim.customerId } = claimed.state;
     // Whoever is first on the customer's stream gets the account, so a claim that a crash has left without one is no loss. A crash
     // after that leaves an account without a password; its owner asks for a new one.
-    const meta = command('open account');
+    const meta = command(`open account${step}`);
     const open = { type: 'OpenAccount', customerId, registrationId: meta.id, emailKey, email, name } as const;
     const opened = await runner.execute(customer, streamOf(customerId), open, meta);
-    if (isRejection(opened, 'conflict')) return inBackground('notice', () => sendNotice(customerId));
-    if (isRejection(opened, 'rule_violated')) return; // the one who had the address is just being forgotten
+    if (isRejection(opened, 'rule_violated')) return customerId;
+    if (isRejection(opened, 'conflict')) {
+      await credentials.passwordOf(customerId); // if the store is away, both cases fail
+      inBackground('notice', () => sendNotice(customerId));
+      return undefined;
+    }
     orThrow(opened);
-    await credentials.setPassword(customerId, hash);
+    await credentials.setPassword(customerId, passwordHash);
     inBackground('verification', () => sendVerification(customerId));
+    return undefined;
   }
 
   /** The owner of an address, or an id that belongs to nobody: what follows takes the same time. */
@@ -84,14 +116,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     return state.owner ?? 'customer_nobody';
   }
 
-  async function authenticate(email: string, password: string): Promise<string | undefined> {
+  async function authenticate(email: string, password: string): Promise<Authenticated | undefined> {
     const customerId = await ownerOf(email);
     const [{ state }, hash] = await Promise.all([
       runner.load(customer, streamOf(customerId)),
       credentials.passwordOf(customerId),
     ]);
     const isTheirs = await passwords.verify(password, hash);
-    return isTheirs && state.account ? customerId : undefined;
+    return isTheirs && hash !== undefined && state.account ? { customerId, passwordHash: hash } : undefined;
   }
 
   async function requestReset(email: string): Promise<void> {
@@ -135,16 +167,16 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     return keyedHash(`mail token: ${purpose}`, token);
   }
 
-  /** The customer whose token it is, once the store has it or gives it away. */
+  /** The customer whose token it is. */
   async function customerBehind(
     purpose: MailPurpose,
     token: string,
-    ask: Credentials['hasToken'] | Credentials['takeToken'],
-  ): Promise<string> {
+  ): Promise<{ customerId: string; tokenHash: string }> {
     const [, key] = MAIL_TOKEN.exec(token) ?? [];
     const customerId = `customer_${key}`;
-    if (key !== undefined && (await ask(customerId, purpose, hashOf(purpose, token), clock()))) return customerId;
-    throw new Problem('not_found', 'The token was used, has expired or was never sent; ask for a new one.');
+    const tokenHash = hashOf(purpose, token);
+    if (key === undefined || !(await credentials.hasToken(customerId, purpose, tokenHash, clock()))) throw noToken();
+    return { customerId, tokenHash };
   }
 
   async function tell(command: CustomerCommand, meta: CommandMeta): Promise<void> {
@@ -156,22 +188,29 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     register,
     authenticate,
     requestReset,
+    isCurrent: async ({ customerId, passwordHash }) => (await credentials.passwordOf(customerId)) === passwordHash,
     async findReset(token) {
-      await customerBehind('reset', token, credentials.hasToken);
+      await customerBehind('reset', token);
     },
     async resetPassword(token, password, { command }) {
-      await customerBehind('reset', token, credentials.hasToken); // a hash costs much, so it is not made for nothing
+      const { customerId, tokenHash } = await customerBehind('reset', token); // a password hash costs much
       const hash = await passwords.hash(password);
-      const customerId = await customerBehind('reset', token, credentials.takeToken);
-      const change = command('change password');
-      await tell({ type: 'ChangePassword', customerId, changeId: change.id }, change);
-      await credentials.setPassword(customerId, hash);
-      await sessions.endAll(customerId);
+      await tell({ type: 'ChangePassword', customerId, changeId: tokenHash }, command('change password'));
       await tell({ type: 'VerifyEmail', customerId }, command('verify'));
+      if (!(await credentials.resetPassword(customerId, hash, tokenHash, clock()))) throw noToken();
+      await sessions.endAll(customerId);
+      // Last, so that a repeat completes what has failed. Once the token is taken, no concurrent call sets another password.
+      await credentials.takeToken(customerId, 'reset', tokenHash, clock());
+      if ((await credentials.passwordOf(customerId)) !== hash) throw noToken();
     },
     async verifyEmail(token, { command }) {
-      const customerId = await customerBehind('verification', token, credentials.takeToken);
+      const { customerId, tokenHash } = await customerBehind('verification', token);
       await tell({ type: 'VerifyEmail', customerId }, command('verify'));
+      await credentials.takeToken(customerId, 'verification', tokenHash, clock());
     },
   };
+}
+
+function noToken(): Problem {
+  return new Problem('not_found', 'The token was used, has expired or was never sent; ask for a new one.');
 }

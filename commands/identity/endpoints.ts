@@ -51,7 +51,7 @@ const refreshBody = z.strictObject({
 export interface SessionDeps {
   sessions: Sessions;
   tokens: TokenIssuer;
-  accounts: Pick<Accounts, 'authenticate'>;
+  accounts: Pick<Accounts, 'authenticate' | 'isCurrent'>;
   attempts: Attempts;
   emailKeyOf: EmailKeyOf;
   guests: GuestMerge;
@@ -85,28 +85,46 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
 
   async function open(request: OpenRequest): Promise<Reply> {
     const { email, password, guestToken } = request.body ?? {};
-    if (email === undefined || password === undefined) return opened(request.newId('customer'), true, request);
+    if (email === undefined || password === undefined) {
+      return answered(await opened(request.newId('customer'), true, request));
+    }
     const guestId = guestToken === undefined ? undefined : await guests.guestOf(guestToken);
     await attempts.count('login', request.address);
-    await attempts.count('account', emailKeyOf(email));
-    const customerId = await accounts.authenticate(email, password);
-    if (customerId === undefined) {
-      throw new Problem('unauthenticated', 'The e-mail address or the password is wrong.');
+    const account = emailKeyOf(email);
+    await attempts.count('attempt', `${request.address} ${account}`); // first, so that one address does not use up the next limit
+    await attempts.count('account', account);
+    const authenticated = await accounts.authenticate(email, password);
+    if (authenticated === undefined) throw wrong();
+    const { customerId } = authenticated;
+    const session = await opened(customerId, false, request);
+    // A password reset ends the sessions that are open then. One that is opened later has to have the new password.
+    if (!(await accounts.isCurrent(authenticated))) {
+      await sessions.end(session);
+      throw wrong();
     }
     const seen = guestId === undefined ? [] : await takeAlong(guestId, customerId, request);
-    return { ...(await opened(customerId, false, request)), seen };
+    return { ...(await answered(session)), seen };
   }
 
-  async function opened(customerId: string, guest: boolean, { newId }: OpenRequest): Promise<Reply> {
-    const key = { customerId, id: newId('session') };
-    const session = { ...key, guest, generation: 0, expiresAt: clock() + SESSION_TTL_MS };
+  async function opened(customerId: string, guest: boolean, { newId }: OpenRequest): Promise<Session> {
+    const session = {
+      customerId,
+      id: newId('session'),
+      guest,
+      generation: 0,
+      expiresAt: clock() + SESSION_TTL_MS,
+    };
     await sessions.open(session);
+    return session;
+  }
+
+  async function answered(session: Session): Promise<Reply> {
     return { status: 201, body: answer(session, await accessTokenOf(session)) };
   }
 
   /**
    * What the guest has becomes the customer's. A cart that does not fit stays the guest's, and POST /v1/carts/current/merge says
-   * why. If it fails there is no session, and a repeat goes on.
+   * why. If it fails nobody gets the session, and a repeat goes on.
    */
   async function takeAlong(guestId: string, customerId: string, request: OpenRequest): Promise<Reply['seen'] & object> {
     const actor = { type: 'customer', id: customerId } as const;
@@ -170,8 +188,8 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
       description:
         'Without a body, or with `{}`, it is the session of a new guest. A wrong password and an unknown address get the same ' +
         "answer. With `guestToken`, the guest's carts are merged into the customer's cart, once, and their preferences are taken " +
-        "along, the preferences if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, and by " +
-        'account (`login` and `account`).',
+        "along, the preferences if the customer has none. A cart that cannot be merged stays the guest's. Attempts are limited by address, by " +
+        'both, and by account (`login`, `attempt` and `account`).',
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',
@@ -225,6 +243,10 @@ export function sessionEndpoints(deps: SessionDeps): Endpoint[] {
 /** The text that a sealed access token is bound to. */
 function placeOf({ customerId, id, generation }: Session): string {
   return `${customerId}.${id}.${generation}`;
+}
+
+function wrong(): Problem {
+  return new Problem('unauthenticated', 'The e-mail address or the password is wrong.');
 }
 
 function ended(): Problem {

@@ -34,3 +34,6 @@ export const MAIL_PAUSE_MS = 5 * 60_000;
  * In ms.
  */
 export const EVEN_ANSWER_MS = 1_000;
+
+/** The same where the mail is sent before the answer: longer than a mail server takes to accept a mail. In ms. */
+export const EVEN_ANSWER_WITH_MAIL_MS = 5_000;

@@ -64,6 +64,8 @@ export interface Credentials {
   /** The hash of the password. Undefined if the customer has none. */
   passwordOf(customerId: string): Promise<string | undefined>;
   setPassword(customerId: string, hash: string): Promise<void>;
+  /** Sets the password if the customer has this token for it, which stays. False if not. */
+  resetPassword(customerId: string, hash: string, tokenHash: string, now: number): Promise<boolean>;
   /**
    * Keeps the token of a mail instead of the earlier one of this purpose. False, and nothing is kept, if the earlier one was sent
    * after `notSince`, in ms. Of several concurrent calls one succeeds.
@@ -95,8 +97,11 @@ export interface Mailer {
 export type InBackground = (name: string, work: () => Promise<unknown>) => void;
 
 export interface Attempts {
-  /** Counts an attempt: by the address of a client, or by the account that it is about. Throws `rate_limited`. */
-  count(limit: 'login' | 'account', key: string): Promise<void>;
+  /**
+   * Counts an attempt: by the address of a client (`login`), by this and the account (`attempt`), or by the account or the e-mail
+   * address that it is about. Throws `rate_limited`.
+   */
+  count(limit: 'login' | 'attempt' | 'account' | 'mail', key: string): Promise<void>;
 }
 
 /** Settings of a customer or guest, as JSON. */

@@ -3,6 +3,7 @@ import { customer } from '../../domain/customer/customer.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { order } from '../../domain/order/order.js';
+import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, KEEPER, SUPPORT } from '../../test/shop.js';
 import { the } from '../../test/the.js';
 import { createForgetting, type Holder } from './forgetting.js';
@@ -170,6 +171,18 @@ describe('Forgetting a customer', () => {
     steps = [];
     await open().forget('customer_bob', meta());
     expect(steps).to.deep.equal(['keys customer_bob', 'sessions customer_bob']);
+  });
+
+  it('includes a guest whose cart is empty or was bought, because the log-in records who they were', async () => {
+    await shop.call('post /v1/carts', { caller: GUEST, body: { currency: 'GBP' } });
+    const merge = () => shop.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
+    for (const _ of [1, 2]) await problemOf(merge(), 'not_found');
+    expect((await shop.runner.load(customer, streamOf(CUSTOMER))).position.commitNo).to.equal(1);
+    await open().forget(CUSTOMER, meta());
+    expect(steps.filter((step) => step.startsWith('keys'))).to.deep.equal([`keys ${CUSTOMER}`, `keys ${GUEST.id}`]);
+    steps = [];
+    await open().finish(CUSTOMER, ORIGIN);
+    expect(steps).to.include(`keys ${GUEST.id}`);
   });
 
   it('knows a customer by a cart, an order or a saved method, and nobody else', async () => {

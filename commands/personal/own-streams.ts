@@ -1,8 +1,9 @@
-// Finds everything that the log has about a person. A person who was a guest before they logged in has several customer ids, because
-// they took over the carts of those guests.
+// Finds everything that the log has about a person. A person who was a guest before they logged in has several customer ids: the
+// customer's stream names those guests, or, in older logs, only the carts tell that the customer took over theirs.
 
 import { cart } from '../../domain/cart/cart.js';
 import type { CartEvent } from '../../domain/cart/events.js';
+import { customer } from '../../domain/customer/customer.js';
 import { customerCartsStream, firstCartOf } from '../../domain/customer-carts/customer-carts.js';
 import type { CustomerCartsEvent } from '../../domain/customer-carts/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -68,6 +69,7 @@ export function createOwnStreams({ store, states, orders }: OwnStreamsDeps): Own
     async identitiesOf(customerId) {
       const known = new Set([customerId]);
       for (const id of known) {
+        for (const guest of (await states.load(customer, streamOf(id))).state.guests ?? []) known.add(guest);
         for (const cartId of await cartsOf(id)) for (const guest of await guestsBehind(cartId)) known.add(guest);
       }
       return [...known];

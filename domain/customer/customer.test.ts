@@ -88,6 +88,18 @@ describe('A customer', () => {
     given([opened, forgotten]).when(verify).thenRejected('rule_violated');
   });
 
+  it('was each guest that they logged in from, once, and stays so when they are forgotten', () => {
+    const identify = { type: 'IdentifyGuest', customerId, guestId: 'customer_guest' } as const;
+    const identified: CustomerEvent = { type: 'GuestIdentified', data: { customerId, guestId: 'customer_guest' } };
+    given([]).when(identify).then([identified]);
+    given([identified]).when(identify).then([]);
+    given([])
+      .when({ ...identify, guestId: customerId })
+      .then([]);
+    expect(given([identified, forgotten]).state.guests).to.deep.equal(['customer_guest']);
+    given([forgotten]).when(identify).thenRejected('rule_violated');
+  });
+
   it('has one name at each provider: the first', () => {
     given([])
       .when(link)
@@ -158,6 +170,7 @@ describe('A customer', () => {
       RemovePaymentMethod: { given: [saved('pm_card_visa')], when: remove },
       ForgetCustomer: { given: [], when: forget },
       CompleteForgetting: { given: [forgotten], when: complete },
+      IdentifyGuest: { given: [], when: { type: 'IdentifyGuest', customerId, guestId: 'customer_guest' } },
       OpenAccount: { given: [], when: open },
       VerifyEmail: { given: [opened], when: verify },
       ChangePassword: { given: [opened], when: { type: 'ChangePassword', customerId, changeId: '1' } },

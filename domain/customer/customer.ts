@@ -20,6 +20,7 @@ export type CustomerCommand = { customerId: string } & (
   /** `changeId` makes a repeat recognisable. */
   | { type: 'ChangePassword'; changeId: string }
   | ({ type: 'ReviseAccount' } & AccountChanges)
+  | { type: 'IdentifyGuest'; guestId: string }
   | { type: 'ForgetCustomer' }
   | { type: 'CompleteForgetting' }
 );
@@ -54,6 +55,8 @@ export interface Customer {
   providerRefs: Readonly<Partial<Record<PaymentProviderName, string>>>;
   /** Oldest first. */
   methods: readonly string[];
+  /** The guests that the customer was before they logged in. Absent: none. It stays when they are forgotten. */
+  guests?: readonly string[];
   /** Set once the customer is forgotten: whether the work that follows is done. Nothing is recorded for them any more. */
   forgetting?: 'begun' | 'completed';
 }
@@ -64,7 +67,7 @@ export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
   initialState: { providerRefs: {}, methods: [] },
   decide,
   evolve,
-  snapshot: { foldVersion: 2, every: 100 },
+  snapshot: { foldVersion: 3, every: 100 },
 };
 
 /** The first link stays. Later calls use it. */
@@ -96,6 +99,11 @@ function decide(command: CustomerCommand, state: Customer): readonly CustomerEve
       return [{ type: 'PasswordChanged', data: { customerId, changeId } }];
     }
     return state.account.isVerified ? [] : [{ type: 'EmailVerified', data: { customerId } }];
+  }
+  if (command.type === 'IdentifyGuest') {
+    const { guestId } = command;
+    if (guestId === customerId || state.guests?.includes(guestId)) return [];
+    return [{ type: 'GuestIdentified', data: { customerId, guestId } }];
   }
   if (command.type === 'LinkProviderCustomer') {
     const { provider, providerRef } = command;
@@ -158,6 +166,8 @@ function evolve(state: Customer, event: CustomerEvent, at: number): Customer {
       return { ...state, methods: [...state.methods, event.data.method] };
     case 'PaymentMethodRemoved':
       return { ...state, methods: state.methods.filter((method) => method !== event.data.method) };
+    case 'GuestIdentified':
+      return { ...state, guests: [...(state.guests ?? []), event.data.guestId] };
     case 'SubjectForgotten': {
       const { account: _, ...rest } = state;
       return { ...rest, methods: [], forgetting: 'begun' };

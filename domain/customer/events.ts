@@ -56,6 +56,8 @@ export const customerEvents = {
   /** Only for a provider that does not store methods itself. */
   PaymentMethodSaved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
   PaymentMethodRemoved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
+  /** The customer was this guest before they logged in. What is held about the guest is about the customer. */
+  GuestIdentified: { version: 1, data: z.strictObject({ ...customer, guestId: customerIdSchema }) },
   /** The customer is to be forgotten for ever. The work begins with this event, so that a crash cannot lose it. */
   SubjectForgotten: { version: 1, data: z.strictObject(customer) },
   /** All of it is done, also what other processes were doing for the customer at the time. */

@@ -50,12 +50,20 @@ export function createAdmission(deps: AdmissionDeps): Admit {
   };
 }
 
+/** What a limit counts for. All others count for the address of a client. */
+const WHO: Partial<Record<RateLimit, string>> = {
+  caller: 'one caller',
+  attempt: 'one address for one account',
+  account: 'all addresses for one account',
+  mail: 'all addresses for one e-mail address',
+};
+
 /** Needs at least one that is over. */
 export function rateLimited(all: readonly Counted[]): HttpProblem {
   const over = all.filter(({ isOver }) => isOver);
   const [{ limit, quota }] = over as [Counted];
   const retryAfter = Math.max(...over.map(secondsLeft));
-  const who = limit === 'caller' ? 'one caller' : limit === 'account' ? 'one account' : 'one address';
+  const who = WHO[limit] ?? 'one address';
   const detail = `More than ${quota} requests of the kind \`${limit}\` by ${who} within ${WINDOW_S} s; retry in ${retryAfter} s.`;
   return new HttpProblem('rate_limited', detail, { ...headersOf(all), 'Retry-After': String(retryAfter) });
 }

@@ -145,9 +145,10 @@ function refuseUnknown(admit: Admit): RequestHandler {
 /** Express recognises an error handler by its four parameters. */
 function answerErrors(log: CountedLog): ErrorRequestHandler {
   return (error, req, res, _next) => {
-    const { requestId, instance } = contextOf(res);
+    const { requestId, instance, route } = contextOf(res);
     const problem = toHttpProblem(error);
-    const request = { requestId, method: req.method, path: instance };
+    // A path may have a secret, such as the token of a mail; the route has none.
+    const request = { requestId, method: req.method, path: route ?? instance };
     const failure = { ...request, err: error };
     if (problem.code === 'internal_error') log.error(failure, 'a request failed with an internal error');
     else if (error instanceof NotYetVisible) log.warn(request, `a read model is behind: ${error.message}`);

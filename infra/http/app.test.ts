@@ -56,11 +56,11 @@ describe('the HTTP surface', () => {
       params: z.strictObject({ id: z.string().max(20) }),
       query: z.strictObject({ limit: wholeNumber(z.int().min(1).max(100)).default(24) }),
       answers: { 200: z.unknown() },
-      handle: async ({ params, query, caller, seen, waitMs }) => ({
-        status: 200,
-        version: 7,
-        body: { ...params, ...query, caller: caller.id, seen: [...seen], waitMs },
-      }),
+      async handle({ params, query, caller, seen, waitMs }) {
+        if (params.id === 'broken-secret') throw new TypeError('broken');
+        const body = { ...params, ...query, caller: caller.id, seen: [...seen], waitMs };
+        return { status: 200, version: 7, body };
+      },
     }),
     endpoint({
       method: 'get',
@@ -456,6 +456,12 @@ describe('the HTTP surface', () => {
       const answer = await refused('/v1/baskets', sent, 500, 'internal_error');
       expect(answer.text).not.to.contain('secret');
       expect(JSON.parse(the(logged[0]))).to.include({ requestId: 'find-me', path: '/v1/baskets' });
+    });
+
+    it('and the log has the route, because a path may have a secret', async () => {
+      await refused('/v1/things/broken-secret', {}, 500, 'internal_error');
+      expect(logged).to.have.length(1);
+      expect(logged.join()).to.include('"path":"/v1/things/{id}"').and.not.to.include('secret');
     });
   });
 

@@ -53,8 +53,12 @@ export const LINGER_MS = 1_000;
 /** Default limits for one address per minute: create or refresh sessions, log in, try coupons. */
 export const SESSIONS_PER_MINUTE = 120;
 export const LOGINS_PER_MINUTE = 10;
-/** Attempts to log in to one account, and requests about one e-mail address, from all addresses together. */
+/** Attempts to log in to one account, from one address. */
 export const ATTEMPTS_PER_MINUTE = 5;
+/** The same from all addresses together. It is larger, so that one address cannot lock the owner out. */
+export const ACCOUNT_ATTEMPTS_PER_MINUTE = 50;
+/** Requests that send a mail to one e-mail address, from all addresses together. */
+export const MAILS_PER_MINUTE = 5;
 export const COUPONS_PER_MINUTE = 30;
 /** An export reads every stream of a customer. */
 export const EXPORTS_PER_MINUTE = 5;

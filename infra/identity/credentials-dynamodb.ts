@@ -55,6 +55,16 @@ export function createDynamoCredentials({ client, table }: { client: DynamoDBCli
       });
       await retried(() => documents.send(set));
     },
+    resetPassword: (customerId, hash, tokenHash, now) =>
+      updated(
+        new UpdateCommand({
+          ...itemOf(customerId),
+          UpdateExpression: 'set password = :password',
+          ConditionExpression: '#token.#hash = :hash and #token.expiresAt > :now',
+          ExpressionAttributeNames: { '#token': attributeOf('reset'), '#hash': 'hash' },
+          ExpressionAttributeValues: { ':password': hash, ':hash': tokenHash, ':now': now },
+        }),
+      ),
     keepToken: (customerId, purpose, token, notSince) =>
       updated(
         new UpdateCommand({

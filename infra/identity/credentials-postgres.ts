@@ -30,6 +30,8 @@ const WITH_TOKEN = `
 const HAS = `select from ${TABLE} ${WITH_TOKEN}`;
 const TAKE = `update ${TABLE} set tokens = tokens - $2::text ${WITH_TOKEN}`;
 
+const RESET = `update ${TABLE} set password = $5 ${WITH_TOKEN}`;
+
 const FORGET = `delete from ${TABLE} where customer_id = $1`;
 
 export function createPostgresCredentials(pool: Pool): Credentials {
@@ -42,6 +44,10 @@ export function createPostgresCredentials(pool: Pool): Credentials {
     },
     async setPassword(customerId, hash) {
       await queryWithin(server, 'password-set', SET_PASSWORD, [customerId, hash]);
+    },
+    async resetPassword(customerId, hash, tokenHash, now) {
+      const values = [customerId, 'reset', tokenHash, now, hash];
+      return (await queryWithin(server, 'password-reset', RESET, values)).rowCount === 1;
     },
     async keepToken(customerId, purpose, token, notSince) {
       const values = [customerId, purpose, JSON.stringify(token), notSince];

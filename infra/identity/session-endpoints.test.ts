@@ -52,7 +52,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
       endpoints: sessionEndpoints({
         sessions: createPostgresSessions(pool),
         tokens,
-        accounts: { authenticate: async () => undefined },
+        accounts: { authenticate: async () => undefined, isCurrent: async () => true },
         attempts: { count: async () => {} },
         emailKeyOf: createEmailKey(createKeyedHash(masterKey)),
         guests: { guestOf: async () => 'customer_guest', merge: async () => ({ shown: undefined, rejections: [] }) },

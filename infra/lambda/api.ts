@@ -6,6 +6,7 @@ import { defined } from '../../domain/kernel/json.js';
 import { answerOf, answerOfProblem } from '../http/answer.js';
 import { createApi, type Pages } from '../http/api.js';
 import { HttpProblem, invalidRequest } from '../http/problems.js';
+import type { Background } from '../mail/in-background.js';
 import { recordParts } from '../modules/aws/records.js';
 import { redisParts } from '../modules/aws/redis.js';
 import { endpointParts } from '../modules/endpoints.js';
@@ -42,7 +43,9 @@ export function apiHandler(name: ApiFunctionName, recipes: FunctionRecipes = {})
     if (!isReadable(event))
       return refusal(event, invalidRequest([{ pointer: '', detail: 'the query is not encoded' }]));
     try {
-      return await before(deadline, serve(event, context));
+      const answer = await before(deadline, serve(event, context));
+      await settled(await shop.get('background'), deadline);
+      return answer;
     } catch (error) {
       if (!deadline.aborted) throw error;
       const detail = 'The request took too long. It may still have been carried out: repeat it with the same key.';
@@ -65,6 +68,11 @@ export function apiRecipes(name: ApiFunctionName, recipes: FunctionRecipes): Fun
       return lazy(async () => (await all.make()).filter((endpoint) => functionOf(endpoint) === name));
     },
   };
+}
+
+/** Waits for mails that the request sends, because nothing goes on after the answer. Work that takes too long is left. */
+export async function settled({ settled: done }: Pick<Background, 'settled'>, deadline: AbortSignal): Promise<void> {
+  await before(deadline, done()).catch(() => {});
 }
 
 /** The load balancer passes the query on as it came, and the library decodes it. */

@@ -8,7 +8,13 @@ export interface BackgroundDeps {
   onFailed(name: string, error: unknown): void;
 }
 
-export function createInBackground({ onFailed }: BackgroundDeps): { start: InBackground; end(): Promise<void> } {
+export interface Background {
+  start: InBackground;
+  /** Resolves once all work is done that has been started, or has failed. */
+  settled(): Promise<void>;
+}
+
+export function createInBackground({ onFailed }: BackgroundDeps): Background {
   const running = new Set<Promise<void>>();
   return {
     start(name, work) {
@@ -21,7 +27,7 @@ export function createInBackground({ onFailed }: BackgroundDeps): { start: InBac
         .finally(() => running.delete(run));
       running.add(run);
     },
-    async end() {
+    async settled() {
       await Promise.all(running);
     },
   };

@@ -103,7 +103,7 @@ describe('Mails by SMTP', () => {
 describe('Work in the background', () => {
   it('is waited for at the end, and its failure is told', async () => {
     const told: string[] = [];
-    const { start, end } = createInBackground({ onFailed: (name, error) => told.push(`${name}: ${error}`) });
+    const { start, settled } = createInBackground({ onFailed: (name, error) => told.push(`${name}: ${error}`) });
     let isDone = false;
     start('good', async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -112,7 +112,7 @@ describe('Work in the background', () => {
     start('bad', async () => {
       throw new Error('it broke');
     });
-    await end();
+    await settled();
     expect(isDone).to.equal(true);
     expect(told).to.deep.equal(['bad: Error: it broke']);
   });

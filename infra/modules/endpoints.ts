@@ -26,6 +26,7 @@ export const endpointParts = {
   endpoints: (all) => {
     const { ownStore, codec, seals, paymentService, paymentEndpoints, recordedOpenings } = all;
     const { agenda, operations, quarantine, archiveQueries: archive, rateLimiter, config, personal: unrecorded } = all;
+    const { background } = all;
     const parts = pick(all, [
       'runner',
       'clock',
@@ -34,7 +35,7 @@ export const endpointParts = {
       'preferences',
       'passwords',
       'mailer',
-      'inBackground',
+      'evenAnswerMs',
       'tokens',
       'keyedHash',
       'emailKeyOf',
@@ -55,6 +56,7 @@ export const endpointParts = {
     ]);
     return lazy(() => {
       const { runner: states, queries } = parts;
+      const { start: inBackground } = background;
       const { personal } = recordedOpenings;
       const { store, ownCommits } = ownStore;
       const { name: provider, methods: savedMethods, publishableKey } = paymentService;
@@ -72,6 +74,7 @@ export const endpointParts = {
       // What an account's own mails need is not opened for a person, so it is not recorded as opened.
       const accounts = createAccounts({
         ...parts,
+        inBackground,
         personal: unrecorded,
         mailLinks: createMailLinks(config.mail.shopUrl),
         newSecret: () => randomBytes(16).toString('base64url'),
@@ -80,8 +83,16 @@ export const endpointParts = {
       const recordOpening: ReadSideDeps['recordOpening'] = ({ caller, ...request }, subjects) =>
         parts.openings.record({ actor: actorOf(caller), ...request }, subjects);
       const endpoints = [
-        ...sessionEndpoints({ ...parts, accounts, attempts, guests, takeViews, accessTokens: seals.accessTokens }),
-        ...accountEndpoints({ ...parts, accounts, attempts }),
+        ...sessionEndpoints({
+          ...parts,
+          inBackground,
+          accounts,
+          attempts,
+          guests,
+          takeViews,
+          accessTokens: seals.accessTokens,
+        }),
+        ...accountEndpoints({ ...parts, inBackground, accounts, attempts }),
         ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
         ...readSide({

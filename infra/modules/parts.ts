@@ -8,14 +8,7 @@ import type { AgendaHandlers } from '../../commands/agenda/agenda.js';
 import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhooks.js';
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { CurrentStaff } from '../../commands/identity/current-staff.js';
-import type {
-  Credentials,
-  InBackground,
-  Mailer,
-  Passwords,
-  Preferences,
-  Sessions,
-} from '../../commands/identity/ports.js';
+import type { Credentials, Mailer, Passwords, Preferences, Sessions } from '../../commands/identity/ports.js';
 import type { Operations } from '../../commands/ops/operations.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
@@ -78,6 +71,7 @@ import type { ApiDeps } from '../http/api.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Leases } from '../leadership/port.js';
+import type { Background } from '../mail/in-background.js';
 import type { BulkFiles } from '../objects/bulk-files.js';
 import type { ObjectPlace } from '../objects/place.js';
 import type { RateLimiter } from '../rate-limits/port.js';
@@ -232,7 +226,9 @@ export interface Parts extends EventStoreParts, ProfileParts {
   personal: PersonalData;
   openings: Openings;
   passwords: Passwords;
-  inBackground: InBackground;
+  background: Background;
+  /** Of answers that must not tell whether there is an account. */
+  evenAnswerMs: number;
   /** The stores that hold data about customers outside the log, the data keys first. */
   holders: readonly Holder[];
   ownStreams: OwnStreams;

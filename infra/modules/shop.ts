@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
+import { EVEN_ANSWER_MS } from '../../commands/identity/limits.js';
 import { createOperations } from '../../commands/ops/operations.js';
 import { createForgetting } from '../../commands/personal/forgetting.js';
 import { createOpenings } from '../../commands/personal/openings.js';
@@ -114,14 +115,16 @@ export const shopParts = {
 
   passwords: () => lazy(() => createPasswords()),
 
-  inBackground: ({ lifecycle, log }) =>
+  background: ({ lifecycle, log }) =>
     lazy(() => {
       const background = createInBackground({
         onFailed: (work, error) => log.error({ work, err: error }, 'work in the background failed'),
       });
-      lifecycle.onClose(() => background.end());
-      return background.start;
+      lifecycle.onClose(() => background.settled());
+      return background;
     }),
+
+  evenAnswerMs: constant(EVEN_ANSWER_MS),
 
   holders: ({
     config: { dataDir },

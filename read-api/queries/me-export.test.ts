@@ -83,7 +83,7 @@ describe('The export of everything that is held about a customer', () => {
 
   it('has their account and their preferences', async () => {
     await shop.call('post /v1/customers', { body: { email: 'eve@example.com', password: 'password', name: 'Eve' } });
-    const eve = the(await shop.accounts.authenticate('eve@example.com', 'password'));
+    const eve = the(await shop.accounts.authenticate('eve@example.com', 'password')).customerId;
     const caller: Caller = { role: 'customer', id: eve, customerId: eve };
     await shop.call('put /v1/me/preferences', { caller, body: { theme: 'dark' } });
     const { text, body } = await exportOf(caller, []);

@@ -36,6 +36,24 @@ export function credentialsContract(store: () => Credentials): void {
     expect(await credentials.passwordOf(customerId)).to.equal('hash');
   });
 
+  it('sets a password with a token of a reset only, which stays', async () => {
+    await credentials.setPassword(customerId, 'old');
+    await credentials.keepToken(customerId, 'reset', token('a'), NOW);
+    await credentials.keepToken(customerId, 'verification', token('v'), NOW);
+    const reset = (hash: string, tokenHash: string, now = NOW) =>
+      credentials.resetPassword(customerId, hash, tokenHash, now);
+    for (const refused of [reset('b', 'b'), reset('b', 'v'), reset('b', 'a', NOW + 1_000)]) {
+      expect(await refused).to.equal(false);
+    }
+    expect(await credentials.resetPassword(freshName('customer'), 'b', 'a', NOW)).to.equal(false);
+    expect(await credentials.passwordOf(customerId)).to.equal('old');
+    expect([await reset('first', 'a'), await reset('second', 'a')]).to.deep.equal([true, true]);
+    expect(await credentials.passwordOf(customerId)).to.equal('second');
+    expect(await credentials.takeToken(customerId, 'reset', 'a', NOW)).to.equal(true);
+    expect(await reset('third', 'a')).to.equal(false);
+    expect(await credentials.passwordOf(customerId)).to.equal('second');
+  });
+
   it('gives no token for another purpose, customer or text, and none that has expired', async () => {
     await credentials.keepToken(customerId, 'reset', token('a'), NOW);
     expect(await credentials.takeToken(customerId, 'verification', 'a', NOW)).to.equal(false);

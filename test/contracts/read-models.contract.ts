@@ -1142,7 +1142,7 @@ export function customersContract(open: Open<CustomerQueries>): void {
       await shop.call('post /v1/customers', { body: { email, name, password: 'password' } });
     }
     await shop.call('post /v1/me/payment-methods', { caller: GUEST, body: { paymentMethod: 'pm_card_visa' } });
-    const customerId = the(await shop.accounts.authenticate('ada@example.com', 'password'));
+    const customerId = the(await shop.accounts.authenticate('ada@example.com', 'password')).customerId;
     const caller: Caller = { role: 'customer', id: customerId, customerId };
     await shop.call('patch /v1/customers/me', { caller, body: { name: 'Ada L.', consent: { marketing: true } } });
     await show(shop, model);
