@@ -228,11 +228,15 @@ const MEANINGS: Readonly<Record<string, string>> = {
   204: 'Done',
 };
 
-/** OpenAPI 3.1 cannot describe the events of a stream. */
+/** The schema is that of each event. */
 function events(schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
-  const name = schema.meta()?.id;
-  const description = `Server-sent events. The data of each is the JSON of ${name}. Its id continues the stream`;
-  return { description, headers, content: { 'text/event-stream': { schema: { type: 'string' } } } };
+  const description = 'Server-sent events. The id of the last one continues the stream';
+  const data = z.string().meta({ description: `JSON of ${schema.meta()?.id}`, contentMediaType: 'application/json' });
+  return {
+    description,
+    headers,
+    content: { 'text/event-stream': { schema: z.looseObject({ id: z.string(), data }) } },
+  };
 }
 
 function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {

@@ -71,20 +71,23 @@ const attributeFacetsAnswer = z
       `${MAX_ATTRIBUTE_FACET_PRODUCTS}. Each can be used in \`attributes\`. Only the first page has them`,
   });
 
-const attributeFilters = searchText(MAX_ATTRIBUTES_LENGTH).transform((text, context) => {
-  const filters = text.split(';').map((pair) => {
-    const at = pair.indexOf(':');
-    return { name: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim(), isPair: at > 0 };
-  });
-  if (filters.length > MAX_ATTRIBUTE_FILTERS || !filters.every(({ isPair, value }) => isPair && value !== '')) {
-    context.addIssue({
-      code: 'custom',
-      message: `must look like colour:Black or colour:Black;type:Original, with at most ${MAX_ATTRIBUTE_FILTERS} pairs`,
-    });
-    return z.NEVER;
-  }
-  return filters.map(({ name, value }) => ({ name, value }));
-});
+const CONTROLS = String.raw`\u0000-\u001f\u007f`;
+const PAIR = `[^;:${CONTROLS}]+:[^;${CONTROLS}]*[^;\\s${CONTROLS}][^;${CONTROLS}]*`;
+const PAIRS = new RegExp(`^${PAIR}(?:;${PAIR}){0,${MAX_ATTRIBUTE_FILTERS - 1}}$`);
+
+const attributeFilters = z
+  .string()
+  .max(MAX_ATTRIBUTES_LENGTH)
+  .regex(
+    PAIRS,
+    `must look like colour:Black or colour:Black;type:Original, with at most ${MAX_ATTRIBUTE_FILTERS} pairs`,
+  )
+  .transform((text) =>
+    text.split(';').map((pair) => {
+      const at = pair.indexOf(':');
+      return { name: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim() };
+    }),
+  );
 
 const searchQuery = z.strictObject({
   q: searchText(200)

@@ -103,8 +103,18 @@ async function tryAs(roles: Role[], { url }: RunningShop, tokens: Tokens, python
   return failed.flat();
 }
 
+interface Operation {
+  operationId: string;
+  description: string;
+  responses: Record<string, { content?: Record<string, unknown> }>;
+}
+
 interface Document {
-  paths: Record<string, Record<string, { operationId: string; description: string }>>;
+  paths: Record<string, Record<string, Operation>>;
+}
+
+function sendsEvents({ responses }: Operation): boolean {
+  return responses[200]?.content?.['text/event-stream'] !== undefined;
 }
 
 /** The operations that the role may use. Every run also checks that none of them is allowed without a token. */
@@ -115,7 +125,8 @@ function operationsFor(role: Role, { paths }: Document): string[] {
     if (!roles) throw new Error(`No roles are named: ${description}`);
     return roles.includes(role);
   });
-  return open.map(({ operationId }) => operationId);
+  // A stream of events lasts 20 s for each request. infra/http/watch.test.ts tests them.
+  return open.filter((operation) => !sendsEvents(operation)).map(({ operationId }) => operationId);
 }
 
 async function run(program: string, args: string[], env: NodeJS.ProcessEnv) {
