@@ -151,7 +151,9 @@ describe('The AWS stacks', function () {
         for (const { id, properties, deletionPolicy } of ofType('AWS::DynamoDB::Table')) {
           expect(properties, id).to.include({ DeletionProtectionEnabled: true, BillingMode: 'PAY_PER_REQUEST' });
           expect(deletionPolicy, id).to.equal('Retain');
-          const isRecovered = /-(events|subject-keys|store-mark|credentials|preferences)$/.test(String(properties.TableName));
+          const isRecovered = /-(events|subject-keys|store-mark|credentials|preferences)$/.test(
+            String(properties.TableName),
+          );
           expect(at(properties, 'PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled'), id).to.equal(
             isRecovered,
           );
