@@ -124,7 +124,7 @@ describe('The streams of the shop', () => {
     expect(Object.fromEntries(folds)).to.deep.equal({
       cart: [2, 200],
       coupon: [3, 100],
-      customer: [2, 100],
+      customer: [3, 100],
       'customer-carts': [1, 100],
       order: undefined,
       'order-numbers': [1, 100],

@@ -17,6 +17,8 @@ import { FEED_CHECKPOINTS_ACTIONS } from '../infra/event-store/dynamodb/kinesis-
 import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed.js';
 import { createDynamoIdempotency, IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
 import { recordIdOf } from '../infra/idempotency/port.js';
+import { CREDENTIALS_ACTIONS } from '../infra/identity/credentials-dynamodb.js';
+import { PREFERENCES_ACTIONS } from '../infra/identity/preferences-dynamodb.js';
 import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
 import { type Actions, type Resource, STOCK_FILES } from '../infra/lambda/functions.js';
 import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
@@ -55,6 +57,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   [TABLES.feedCheckpoints]: FEED_CHECKPOINTS_ACTIONS,
   [TABLES.subjectKeys]: SUBJECT_KEYS_ACTIONS,
   [TABLES.sessions]: SESSIONS_ACTIONS,
+  [TABLES.credentials]: CREDENTIALS_ACTIONS,
+  [TABLES.preferences]: PREFERENCES_ACTIONS,
   [TABLES.idempotency]: IDEMPOTENCY_ACTIONS,
   [TABLES.leases]: LEASES_ACTIONS,
   [TABLES.mark]: STORE_MARK_ACTIONS,
@@ -207,7 +211,10 @@ async function story(shop: RunningShop, environment: Environment): Promise<void>
     await guest.post('/v1/carts', { currency: 'GBP' }, key),
   ];
   expect(answers.map(({ headers }) => headers.get('idempotency-replayed'))).to.deep.equal([null, 'true']);
-  expect((await guest.delete('/v1/customers/me')).status).to.equal(204);
+  const customer = await shop.customer({ email: 'ada@actions.example', password: 'a long password', name: 'Ada' });
+  await customer.put('/v1/me/preferences', { brands: ['Acme'] });
+  expect((await customer.get('/v1/me/preferences')).body).to.deep.equal({ brands: ['Acme'] });
+  for (const person of [guest, customer]) expect((await person.delete('/v1/customers/me')).status).to.equal(204);
   for (const path of ['/v1/sessions/current', '/v1/sessions']) {
     const { body } = await anybody.post('/v1/sessions', {});
     const { status } = await anybody.delete(path, { Authorization: `Bearer ${body.token}` });

@@ -5,13 +5,16 @@ import type { BrowsingEntry } from '../../projections/recommendation/browsing.js
 import type { Logger } from '../../projections/runtime/projector.js';
 import { isTransient } from '../aws.js';
 import type { FeedCheckpoints } from '../event-store/dynamodb/kinesis-checkpoints.js';
-import { POLL_MS, readStream } from '../event-store/dynamodb/kinesis-stream.js';
+import { readStream } from '../event-store/dynamodb/kinesis-stream.js';
 import { withinBudget } from '../retry.js';
 import { entriesIn } from './entries.js';
 import type { ConsumedViewStream } from './port.js';
 
 const BUDGET_MS = 2_000;
 const CONSUMER = 'browsing';
+
+/** Recommendations may follow a view a moment later. */
+const POLL_MS = 1_000;
 
 export interface KinesisViewStreamDeps {
   client: KinesisClient;
