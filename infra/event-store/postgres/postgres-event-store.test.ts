@@ -99,7 +99,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     const cutter = createPool({ url, max: 1 });
     for (let cut = 0; cut < 5; cut++)
       await cutter.query(`select pg_terminate_backend(pid), pg_sleep(0.01) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()`);
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`);
     await cutter.end();
     await Promise.all(writing);
     const { rows } = await pool.query(

@@ -189,7 +189,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     const cutter = createPool({ url, max: 1 });
     for (let cut = 0; cut < 3; cut++) {
       await cutter.query(`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()`);
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`);
       await consumer.until(await appendMany(2));
     }
     await cutter.end();
