@@ -50,7 +50,20 @@ type Request = Pick<EndpointRequest, 'seen' | 'waitMs'>;
 export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[] {
   const { alsoBought, productPage, catalogue, browsing, sessionOf } = deps;
   const pagesFor = (request: Request) => caughtUp('The product page', productPage, request);
-  const soldFor = (request: Request) => caughtUp('The recommendations', alsoBought, request);
+
+  /** The read models of one answer. Few answers need the catalogue. */
+  async function modelsFor(request: Request) {
+    const [pages, sold] = await Promise.all([pagesFor(request), caughtUp('The recommendations', alsoBought, request)]);
+    let lists: Promise<CatalogueQueries> | undefined;
+    return {
+      pages,
+      sold,
+      lists() {
+        lists ??= caughtUp('The catalogue', catalogue, request);
+        return lists;
+      },
+    };
+  }
 
   /** The first `limit` of these products that can be bought now, without those in `but`. */
   async function buyable(
@@ -71,12 +84,11 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
   }
 
   /** What sells most now; then, in the order of their ids, other products of the category or of the shop. */
-  async function bestSellers(request: Request, limit: number, category?: string): Promise<ProductView[]> {
-    const [pages, sold, lists] = await Promise.all([
-      pagesFor(request),
-      soldFor(request),
-      caughtUp('The catalogue', catalogue, request),
-    ]);
+  async function bestSellers(
+    { pages, sold, lists }: Awaited<ReturnType<typeof modelsFor>>,
+    limit: number,
+    category?: string,
+  ): Promise<ProductView[]> {
     const selling = await buyable(
       pages,
       await sold.selling(category === undefined ? CANDIDATES * limit : SELLING),
@@ -84,7 +96,7 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
     );
     const best = selling.filter((page) => category === undefined || isIn(page, category)).slice(0, limit);
     if (best.length === limit) return best;
-    const { data } = await lists.list({ category, limit: CANDIDATES * limit });
+    const { data } = await (await lists()).list({ category, limit: CANDIDATES * limit });
     const known = new Set(best.map(({ id }) => id));
     return [...best, ...data.filter((page) => canBeBought(page) && !known.has(page.id))].slice(0, limit);
   }
@@ -92,11 +104,8 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
   /** What the customer will probably view next, blended with what is bought together with their last views. */
   async function personal(request: Request, customerId: string, limit: number): Promise<ProductView[]> {
     const session = sessionOf(customerId);
-    const [pages, sold, sessions] = await Promise.all([
-      pagesFor(request),
-      soldFor(request),
-      browsing.sessions([session]),
-    ]);
+    const [models, sessions] = await Promise.all([modelsFor(request), browsing.sessions([session])]);
+    const { pages, sold } = models;
     const viewed = (sessions.get(session)?.views ?? []).map(({ product }) => product);
     const last = [...new Set([...viewed].reverse())].slice(0, PERSONAL_VIEWS);
     const seen = (await Promise.all(last.map((id) => pages.byId(id)))).filter((page) => page !== undefined);
@@ -110,16 +119,14 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
     for (const [place, id] of next.entries()) addScore(scores, id, NEXT_WEIGHT / (place + 1));
     for (const [place, id] of partners.entries()) addScore(scores, id, 1 / (place + 1));
     const own = await buyable(pages, ranked(scores, candidates), limit, last.slice(0, 1));
-    if (own.length === limit) return own;
-    const category = seen[0]?.categories?.[0];
-    const fill = await bestSellers(request, limit, category);
-    const more = category === undefined ? fill : [...fill, ...(await bestSellers(request, limit))];
     const known = new Set([...own.map(({ id }) => id), ...last]);
-    for (const page of more) {
+    for (const category of new Set([seen[0]?.categories?.[0], undefined])) {
       if (own.length === limit) break;
-      if (known.has(page.id)) continue;
-      known.add(page.id);
-      own.push(page);
+      const fill = (await bestSellers(models, limit, category)).filter(({ id }) => !known.has(id));
+      for (const page of fill.slice(0, limit - own.length)) {
+        known.add(page.id);
+        own.push(page);
+      }
     }
     return own;
   }
@@ -136,7 +143,7 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
       answers,
       async handle(request) {
         const id = askedId(productIdSchema, request.params.id);
-        const [pages, sold] = await Promise.all([pagesFor(request), soldFor(request)]);
+        const { pages, sold } = await modelsFor(request);
         const { variants } = await published(pages, id);
         const skus = variants.map(({ sku }) => sku);
         const found = await sold.boughtWith(skus, CANDIDATES * request.query.limit);
@@ -172,7 +179,7 @@ export function recommendationQueries(deps: RecommendationQueryDeps): Endpoint[]
       answers,
       async handle(request) {
         const { limit, category } = request.query;
-        return { status: 200, body: { data: await bestSellers(request, limit, category) } };
+        return { status: 200, body: { data: await bestSellers(await modelsFor(request), limit, category) } };
       },
     }),
     endpoint({
