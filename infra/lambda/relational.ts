@@ -2,9 +2,10 @@
 
 import type { Pool } from 'pg';
 import { ConfigError } from '../config.js';
-import { relationalQueries, relationalSink } from '../modules/aws/postgres.js';
+import { relationalSink } from '../modules/aws/postgres.js';
 import { lazy, type PostgresServer } from '../modules/parts.js';
 import { addressOf, PING_TIMEOUT_MS } from '../modules/reachable.js';
+import { relationalQueries } from '../modules/relational-queries.js';
 import { createPool, onlyRow, statement } from '../postgres.js';
 import { postgresStore } from '../stores/postgres-stores.js';
 import { schemasOf } from '../stores/schemas.js';

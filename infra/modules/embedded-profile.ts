@@ -12,19 +12,15 @@ import { createPostgresSessions, prepareSessions } from '../identity/sessions-po
 import { createBulkFiles } from '../objects/bulk-files.js';
 import { createFolderObjects } from '../objects/folder-objects.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
-import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
-import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
-import { createPostgresCustomers } from '../read-models/customers.postgres.js';
-import { alsoBoughtQueries, productPageQueries, stockQueries } from '../read-models/documents.js';
-import { createPostgresOrders } from '../read-models/orders.postgres.js';
+import { alsoBoughtQueries, productPageQueries } from '../read-models/documents.js';
 import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
-import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { mailParts } from './mail.js';
 import { lazy, type ProfileParts, type Recipes } from './parts.js';
 import { postgresForCommands } from './postgres-server.js';
+import { relationalQueries } from './relational-queries.js';
 import { watchedSynonyms } from './synonyms.js';
 
 /** In the data folder. */
@@ -120,12 +116,7 @@ export const embeddedParts = {
     lazy(async () => {
       const synonyms = await watchedSynonyms(synonymsFile, lifecycle, countedLog);
       return {
-        customers: (build) => createPostgresCustomers(pool, build),
-        orders: (build) => createPostgresOrders(pool, build),
-        workLists: (build) => createPostgresWorkLists(pool, build),
-        stock: (build) => stockQueries(postgresTable(pool, build)),
-        currentCarts: (build) => createPostgresCurrentCarts(pool, build),
-        agenda: (build) => createPostgresAgenda(pool, build),
+        ...relationalQueries(pool),
         catalogue: (build) => createPostgresCatalogue(pool, build),
         productSearch: (build) => createPostgresProductSearch(pool, build, synonyms),
         productPage: (build) => productPageQueries(postgresTable(pool, build)),

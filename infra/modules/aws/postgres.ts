@@ -1,30 +1,8 @@
-// The read models of the profile `aws` that are in Postgres.
-
-import type { Pool } from 'pg';
+// The sink of the read models that the profile `aws` has in Postgres.
 import type { Sink } from '../../../projections/runtime/sink.js';
-import { createPostgresAgenda } from '../../read-models/agenda.postgres.js';
-import { createPostgresCurrentCarts } from '../../read-models/current-carts.postgres.js';
-import { createPostgresCustomers } from '../../read-models/customers.postgres.js';
-import { stockQueries } from '../../read-models/documents.js';
-import { createPostgresOrders } from '../../read-models/orders.postgres.js';
-import { postgresTable } from '../../read-models/postgres-documents.js';
-import { createPostgresWorkLists } from '../../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../../sinks/postgres.js';
-import type { Parts, PostgresServer, QueriesOf } from '../parts.js';
+import type { Parts, PostgresServer } from '../parts.js';
 import { admitted } from './servers.js';
-
-export function relationalQueries(
-  pool: Pool,
-): Pick<QueriesOf, 'customers' | 'orders' | 'workLists' | 'stock' | 'currentCarts' | 'agenda'> {
-  return {
-    customers: (build) => createPostgresCustomers(pool, build),
-    orders: (build) => createPostgresOrders(pool, build),
-    workLists: (build) => createPostgresWorkLists(pool, build),
-    stock: (build) => stockQueries(postgresTable(pool, build)),
-    currentCarts: (build) => createPostgresCurrentCarts(pool, build),
-    agenda: (build) => createPostgresAgenda(pool, build),
-  };
-}
 
 export function relationalSink(server: PostgresServer, admit: Parts['admit']): Sink {
   return admitted(createPostgresSink(server.pool), server, admit);

@@ -1,10 +1,11 @@
 // The stores of all read models of the profile `aws`, and the queries that they answer.
 import type { DynamoParts } from '../dynamodb-server.js';
 import { lazy, type Parts, type ProfileParts, type Recipes } from '../parts.js';
+import { relationalQueries } from '../relational-queries.js';
 import { watchedSynonyms } from '../synonyms.js';
 import { documentQueries, documentSink, type MongoParts, mongoParts } from './mongodb.js';
 import { type OpenSearchParts, openSearchParts, searchQueries, searchSink } from './opensearch.js';
-import { relationalQueries, relationalSink } from './postgres.js';
+import { relationalSink } from './postgres.js';
 import { cacheQueries, cacheSink, type RedisParts, redisParts } from './redis.js';
 
 export type ReadModelStoreParts = MongoParts & OpenSearchParts & RedisParts;
